@@ -1,0 +1,134 @@
+package registry
+
+import (
+	"errors"
+	"hash/maphash"
+	"sync"
+	"time"
+)
+
+// Nonces are kept in generations: a generation is dropped as a whole, so forgetting costs nothing a request. Four of two
+// minutes keep each nonce for at least nonceLife.
+const (
+	generationSpan = 2 * time.Minute
+	generations    = 4
+	nonceLife      = (generations - 1) * generationSpan // design: 360 s, twice the accepted clock difference
+)
+
+// maxNonces bounds what is kept of one caller: at 8 bytes and some each, about 300 MB for a caller that sends 35,000 requests a
+// second all the time.
+const maxNonces = 16 << 20
+
+// Errors of [Nonces.Take].
+var (
+	ErrReplayed = errors.New("nonce was used before")
+	ErrFull     = errors.New("too many nonces of this caller are remembered")
+)
+
+// Nonces remembers which nonces each caller used during the last six minutes and forgets none before. It keeps a keyed 64-bit hash of
+// each: two nonces that hash alike (one chance in 10^12 at a million kept) look like a replay, never the other way round.
+// It is safe for concurrent use.
+type Nonces struct {
+	now   func() time.Time
+	marks *Marks
+	limit int
+	seed  maphash.Seed
+
+	mu      sync.RWMutex
+	callers map[string]*callerNonces
+}
+
+// callerNonces is what is remembered of one caller.
+type callerNonces struct {
+	mu    sync.Mutex
+	count int
+	age   int64                            // index of the youngest generation's time span
+	seen  [generations]map[uint64]struct{} // seen[i] holds the span with index ≡ i (mod generations)
+	mark  time.Time                        // times up to it are covered on disk
+}
+
+// NewNonces makes an empty store. Marks makes it safe over a restart.
+func NewNonces(marks *Marks, now func() time.Time) *Nonces {
+	return &Nonces{now: now, marks: marks, limit: maxNonces, seed: maphash.MakeSeed(), callers: map[string]*callerNonces{}}
+}
+
+// NotBefore gives the earliest time that is accepted from a caller since this process started, the zero time if there is no
+// bound.
+func (n *Nonces) NotBefore(caller string) time.Time { return n.marks.NotBefore(caller) }
+
+// Take notes that a caller used a nonce with the time at, and returns when it is safe to go on. The error is [ErrReplayed],
+// [ErrFull], or one of the disk; on any error the request must be refused.
+func (n *Nonces) Take(caller, nonce string, at time.Time) error {
+	c := n.of(caller)
+	hash := maphash.String(n.seed, nonce)
+	covered, err := c.take(hash, at, n.now().UnixNano()/int64(generationSpan), n.limit)
+	if err != nil || covered {
+		return err
+	}
+	mark, err := n.marks.Raise(caller, at)
+	if err != nil {
+		return err
+	}
+	c.raise(mark)
+	return nil
+}
+
+func (n *Nonces) of(caller string) *callerNonces {
+	n.mu.RLock()
+	c := n.callers[caller]
+	n.mu.RUnlock()
+	if c != nil {
+		return c
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if c := n.callers[caller]; c != nil {
+		return c
+	}
+	c = &callerNonces{}
+	n.callers[caller] = c
+	return c
+}
+
+// take notes a nonce and says whether the time at is covered by a mark on disk already.
+func (c *callerNonces) take(hash uint64, at time.Time, age int64, limit int) (covered bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.grow(age)
+	for _, seen := range c.seen {
+		if _, used := seen[hash]; used {
+			return false, ErrReplayed
+		}
+	}
+	if c.count >= limit {
+		return false, ErrFull
+	}
+	i := int(c.age % generations)
+	if c.seen[i] == nil {
+		c.seen[i] = map[uint64]struct{}{}
+	}
+	c.seen[i][hash] = struct{}{}
+	c.count++
+	return !at.After(c.mark), nil
+}
+
+// grow drops the generations that are too old now. A clock that goes back drops nothing.
+func (c *callerNonces) grow(age int64) {
+	if age <= c.age {
+		return
+	}
+	for i := max(c.age+1, age-generations+1); i <= age; i++ {
+		slot := i % generations
+		c.count -= len(c.seen[slot])
+		c.seen[slot] = nil
+	}
+	c.age = age
+}
+
+func (c *callerNonces) raise(mark time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if mark.After(c.mark) {
+		c.mark = mark
+	}
+}
