@@ -1,0 +1,80 @@
+package second
+
+import (
+	"crypto/rand"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"math/big"
+	"sync"
+
+	"github.com/tjfoc/gmsm/sm2"
+
+	"tongma/standard/sm"
+)
+
+// asking lets one caller in at a time, so that registrations cannot take the machine from verifications.
+var asking sync.Mutex
+
+// Agrees says whether both engines accept the key and compute alike with it; nil means yes. Ask it before a key, or the key of a
+// certificate, is registered, and only for parties that have proved who they are: it takes some milliseconds, one caller
+// at a time.
+//
+// It picks r and s at random, computes here the digest for which they are a signature of that key, and shows both to
+// both engines, then with another digest. Accepting the one and refusing the other needs the same point from each.
+func Agrees(key *sm.PublicKey) error {
+	asking.Lock()
+	defer asking.Unlock()
+	if key == nil {
+		return errors.New("sm: no key to ask about")
+	}
+	spki := key.Marshal()
+	point := spki[len(spki)-65:]
+	digest, sig, err := fit(point)
+	if err != nil {
+		return fmt.Errorf("sm: the second engine does not take the key: %w", err)
+	}
+	other := append([]byte{}, digest...)
+	other[31] ^= 1
+	for _, e := range []sm.Engine{sm.Fast, Engine} {
+		v, err := e.NewVerifier(point)
+		if err != nil {
+			return fmt.Errorf("sm: %s refuses the key: %w", e.Name(), err)
+		}
+		if !v.Verify(digest, sig) || v.Verify(other, sig) {
+			return fmt.Errorf("sm: the engines disagree about the key: %s does not compute what %s does", sm.Fast.Name(), Engine.Name())
+		}
+	}
+	return nil
+}
+
+// fit makes a random signature and the digest that it signs under the key of that point. It needs no private key, because it chooses the digest
+// last; that is no forgery, since nobody knows a message of that digest.
+func fit(point []byte) (digest, sig []byte, err error) {
+	defer rescue(&err)
+	v, err := Engine.NewVerifier(point)
+	if err != nil {
+		return nil, nil, err
+	}
+	key := v.(verifier).key
+	n := sm2.P256Sm2().Params().N
+	for {
+		r, errR := rand.Int(rand.Reader, n)
+		s, errS := rand.Int(rand.Reader, n)
+		if err := errors.Join(errR, errS); err != nil {
+			return nil, nil, err
+		}
+		t := new(big.Int).Add(r, s)
+		if t.Mod(t, n); r.Sign() == 0 || s.Sign() == 0 || t.Sign() == 0 {
+			continue
+		}
+		x := combine(key, s, t)
+		if x == nil {
+			continue
+		}
+		e := new(big.Int).Sub(r, x)
+		e.Mod(e, n)
+		sig, err = asn1.Marshal(signature{r, s})
+		return e.FillBytes(make([]byte, 32)), sig, err
+	}
+}
