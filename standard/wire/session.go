@@ -39,6 +39,7 @@ func sessionKey(secret *[32]byte, use, session, rid, gateway string) [32]byte {
 // Session (会话) is what a session id holds. The id is all of it, sealed, so that any node of a gateway can open it without a store.
 type Session struct {
 	Rid      string    // whose it is
+	KeyID    string    // the key that it was applied for with: it ends with the key
 	Device   string    // the device that it belongs to, "" if none
 	Services []string  // what it may be used for: names without spaces
 	Expires  time.Time // whole milliseconds; compare it with your own clock
@@ -71,7 +72,7 @@ func SealSession(key SealKey, s Session) (string, error) {
 	plain = append(plain, sessionFormat)
 	plain = binary.BigEndian.AppendUint64(plain, uint64(s.Expires.UnixMilli()))
 	plain = append(plain, s.Secret[:]...)
-	for _, text := range [...]string{s.Rid, s.Device, strings.Join(s.Services, " ")} {
+	for _, text := range [...]string{s.Rid, s.KeyID, s.Device, strings.Join(s.Services, " ")} {
 		if len(text) > math.MaxUint8 {
 			return "", errSessionTooLong
 		}
@@ -117,7 +118,7 @@ func openSession(key SealKey, id string) (Session, bool) {
 	s.Secret = [32]byte(plain[9:sessionFixed])
 	rest := plain[sessionFixed:]
 	var services string
-	for _, text := range [...]*string{&s.Rid, &s.Device, &services} {
+	for _, text := range [...]*string{&s.Rid, &s.KeyID, &s.Device, &services} {
 		if len(rest) == 0 || len(rest) <= int(rest[0]) {
 			return Session{}, false
 		}
