@@ -1,0 +1,30 @@
+// Package sandbox plays the backends of three health-code systems on loopback, so that a gateway can be shown, tested and
+// practised with where no real backend is in reach.
+//
+//	suishen    随申码, Shanghai             access token for a day, JSON inside strings
+//	suikang    穗康码, Guangzhou            TIF gateway signatures, JSON scan, a call each for colour and holder
+//	hangzhou   杭州健康码, all of Zhejiang  secrets that roll, codes of several cities a person
+//
+// Each backend speaks the dialect that is publicly known of it and enforces it: a wrong signature, a stale time or an
+// expired token gets that system's own refusal. What is not public is ours; README.md lists all of it, and codes that
+// we had to invent begin with S and have messages that begin with SYNTHETIC.
+//
+// The package knows nothing of the gateway's adapters: these must be tested against something that was not made from them.
+//
+// # Use
+//
+//	s := sandbox.New(sandbox.Options{})
+//	l, err := s.Listen(nil)             // a loopback port for each system
+//	…
+//	defer l.Close()
+//	l.URLs()[sandbox.Suishen]           // the endpoint to configure,
+//	s.Credentials(sandbox.Suishen)      // with these credentials
+//	s.People(sandbox.Suishen)           // who can be verified there, and what should come of it
+//	s.SetFault(sandbox.Suishen, "hang") // trouble, until "off"
+//
+// # People
+//
+// Each system has a hundred people, made from a seed. Their names are ones that no register takes, their document numbers have
+// the region 000000 that nobody has, with a right check digit; their phones are 1300000 and four digits. Scans are a
+// function of seed, person and time, so another process finds the same ones.
+package sandbox
