@@ -157,6 +157,8 @@ func NewAuthority(key *PrivateKey, subject pkix.Name, from, until time.Time) ([]
 // random. It ends no later than c does.
 func (c *Certificate) Issue(key *PrivateKey, request *CertificateRequest, from, until time.Time) ([]byte, error) {
 	switch {
+	case request == nil || request.Key == nil:
+		return nil, errNoKey
 	case !c.Authority:
 		return nil, errors.New("sm: only an authority issues certificates")
 	case !c.Key.Equal(key.Public()):
@@ -218,7 +220,7 @@ type x509Signer struct {
 }
 
 func newX509Signer(key *PrivateKey) (*x509Signer, error) {
-	if key == nil || key.signer == nil {
+	if key == nil || key.secret == nil {
 		return nil, errNoKey
 	}
 	public, err := sm2.NewPublicKey(key.public.point[:])

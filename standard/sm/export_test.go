@@ -25,3 +25,9 @@ func ReadPBES2(algorithm []byte) error {
 	_, err := readPBES2(algorithm)
 	return err
 }
+
+// GoodSignature says whether sig is one that an engine may see.
+func GoodSignature(sig []byte) bool { return goodSignature(sig) }
+
+// GoodCiphertext says whether c is one that an engine may see.
+func GoodCiphertext(c []byte) bool { return goodCiphertext(c) }

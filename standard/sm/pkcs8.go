@@ -36,7 +36,7 @@ func ParsePrivateKeyPEM(text, password []byte) (*PrivateKey, error) {
 // MarshalPEM writes the key as PKCS#8, encrypted if there is a password: PBES2 with PBKDF2-HMAC-SHA256 and SM4-CBC, which every
 // OpenSSL 3 reads.
 func (k *PrivateKey) MarshalPEM(password []byte) ([]byte, error) {
-	if k == nil || k.signer == nil {
+	if k == nil || k.secret == nil {
 		return nil, errNoKey
 	}
 	content := marshalPKCS8(k)
@@ -112,6 +112,6 @@ func enclosedPoint(body der) ([]byte, bool) {
 
 func marshalPKCS8(k *PrivateKey) []byte {
 	point := element(tagExplicit1, element(tagBitString, []byte{0}, k.public.point[:]))
-	key := element(tagSequence, integer(1), element(tagOctetString, k.scalar[:]), point)
+	key := element(tagSequence, integer(1), element(tagOctetString, k.secret().scalar[:]), point)
 	return element(tagSequence, integer(0), keyAlgorithm, element(tagOctetString, key))
 }

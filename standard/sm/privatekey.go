@@ -11,9 +11,13 @@ import (
 // JSON of, only the id of its public key shows. The zero value signs nothing.
 type PrivateKey struct {
 	public *PublicKey
-	// Pointers, because fmt prints what they point to neither when the key is a field of another struct, where the
-	// methods below are out of its reach.
-	scalar *[scalarSize]byte
+	// A function, because fmt prints whatever else when the key is an unexported field of another struct, where the methods below
+	// are out of its reach.
+	secret func() *secret
+}
+
+type secret struct {
+	scalar [scalarSize]byte
 	signer Signer
 }
 
@@ -28,24 +32,29 @@ func GenerateKey() (*PrivateKey, error) {
 	}
 }
 
-// Public is the public key that belongs to k.
-func (k *PrivateKey) Public() *PublicKey { return k.public }
+// Public is the public key that belongs to k; nil for no key.
+func (k *PrivateKey) Public() *PublicKey {
+	if k == nil {
+		return nil
+	}
+	return k.public
+}
 
 // With is the same key on another engine.
 func (k *PrivateKey) With(e Engine) (*PrivateKey, error) {
-	if k == nil || k.signer == nil {
+	if k == nil || k.secret == nil {
 		return nil, errNoKey
 	}
-	return newPrivateKey(e, k.scalar)
+	return newPrivateKey(e, &k.secret().scalar)
 }
 
 // Sign signs msg: SM2 with SM3 and [UserID], GB/T 32918.2-2016 cl. 6. The signature is DER, 8 to 72 bytes, and differs each time.
 func (k *PrivateKey) Sign(msg []byte) ([]byte, error) {
-	if k == nil || k.signer == nil {
+	if k == nil || k.secret == nil {
 		return nil, errNoKey
 	}
 	digest := k.public.digest(msg)
-	return k.signer.Sign(digest[:])
+	return k.secret().signer.Sign(digest[:])
 }
 
 // ErrDecrypt says that a ciphertext is not one, was changed, or is for another key. It says no more on purpose.
@@ -53,13 +62,13 @@ var ErrDecrypt = errors.New("sm2: decryption failed")
 
 // Decrypt is the inverse of [PublicKey.Encrypt]: ASN.1, C1 C3 C2. Its only error for a bad ciphertext is [ErrDecrypt].
 func (k *PrivateKey) Decrypt(ciphertext []byte) ([]byte, error) {
-	if k == nil || k.signer == nil {
+	if k == nil || k.secret == nil {
 		return nil, errNoKey
 	}
 	if !goodCiphertext(ciphertext) {
 		return nil, ErrDecrypt
 	}
-	plain, err := k.signer.Decrypt(ciphertext)
+	plain, err := k.secret().signer.Decrypt(ciphertext)
 	if err != nil {
 		return nil, ErrDecrypt
 	}
@@ -96,5 +105,6 @@ func newPrivateKey(e Engine, scalar *[scalarSize]byte) (*PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &PrivateKey{public: public, scalar: scalar, signer: signer}, nil
+	held := &secret{*scalar, signer}
+	return &PrivateKey{public, func() *secret { return held }}, nil
 }

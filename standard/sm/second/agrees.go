@@ -48,33 +48,37 @@ func Agrees(key *sm.PublicKey) error {
 	return nil
 }
 
-// fit makes a random signature and the digest that it signs under the key of that point. It needs no private key, because it chooses the digest
-// last; that is no forgery, since nobody knows a message of that digest.
+// fit makes a random signature and the digest that it signs under the key of that point.
 func fit(point []byte) (digest, sig []byte, err error) {
 	defer rescue(&err)
 	v, err := Engine.NewVerifier(point)
 	if err != nil {
 		return nil, nil, err
 	}
-	key := v.(verifier).key
-	n := sm2.P256Sm2().Params().N
 	for {
-		r, errR := rand.Int(rand.Reader, n)
-		s, errS := rand.Int(rand.Reader, n)
+		r, errR := rand.Int(rand.Reader, order)
+		s, errS := rand.Int(rand.Reader, order)
 		if err := errors.Join(errR, errS); err != nil {
 			return nil, nil, err
 		}
-		t := new(big.Int).Add(r, s)
-		if t.Mod(t, n); r.Sign() == 0 || s.Sign() == 0 || t.Sign() == 0 {
-			continue
+		if digest = signedDigest(v.(verifier).key, r, s); digest != nil {
+			sig, err = asn1.Marshal(signature{r, s})
+			return digest, sig, err
 		}
-		x := combine(key, s, t)
-		if x == nil {
-			continue
-		}
-		e := new(big.Int).Sub(r, x)
-		e.Mod(e, n)
-		sig, err = asn1.Marshal(signature{r, s})
-		return e.FillBytes(make([]byte, 32)), sig, err
 	}
+}
+
+// signedDigest gives the digest that (r, s) is a signature of, or nil if there is none. It needs no private key because the digest
+// comes last; that is no forgery, since nobody knows a message of that digest.
+func signedDigest(key *sm2.PublicKey, r, s *big.Int) []byte {
+	t := new(big.Int).Add(r, s)
+	if t.Mod(t, order); r.Sign() == 0 || s.Sign() == 0 || t.Sign() == 0 {
+		return nil
+	}
+	x := combine(key, s, t)
+	if x == nil {
+		return nil
+	}
+	e := new(big.Int).Sub(r, x)
+	return e.Mod(e, order).FillBytes(make([]byte, 32))
 }

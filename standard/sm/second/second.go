@@ -35,24 +35,37 @@ var Engine sm.Engine = engine{}
 
 type engine struct{}
 
+// curve is what is used of the library's curve. An interface of our own, because crypto/elliptic has deprecated its methods: they
+// are unsafe on unchecked points, and ours are checked.
+type curve interface {
+	IsOnCurve(x, y *big.Int) bool
+	Add(x1, y1, x2, y2 *big.Int) (x, y *big.Int)
+	Double(x1, y1 *big.Int) (x, y *big.Int)
+	ScalarMult(x1, y1 *big.Int, k []byte) (x, y *big.Int)
+	ScalarBaseMult(k []byte) (x, y *big.Int)
+}
+
+var (
+	p256  curve = sm2.P256Sm2()
+	order       = sm2.P256Sm2().Params().N
+)
+
 func (engine) Name() string                               { return "tjfoc/gmsm" }
 func (engine) NewHash() hash.Hash                         { return &digest{sm3.New()} }
 func (engine) NewCipher(key []byte) (cipher.Block, error) { return sm4.NewCipher(key) }
 
 func (engine) NewSigner(scalar []byte) (s sm.Signer, err error) {
 	defer rescue(&err)
-	curve := sm2.P256Sm2()
 	key := &sm2.PrivateKey{D: new(big.Int).SetBytes(scalar)}
-	key.Curve = curve
-	key.X, key.Y = curve.ScalarBaseMult(scalar)
+	key.Curve = sm2.P256Sm2()
+	key.X, key.Y = p256.ScalarBaseMult(scalar)
 	return signer{key}, nil
 }
 
 func (engine) NewVerifier(point []byte) (v sm.Verifier, err error) {
 	defer rescue(&err)
-	curve := sm2.P256Sm2()
-	key := &sm2.PublicKey{Curve: curve, X: new(big.Int).SetBytes(point[1:33]), Y: new(big.Int).SetBytes(point[33:])}
-	if !curve.IsOnCurve(key.X, key.Y) {
+	key := &sm2.PublicKey{Curve: sm2.P256Sm2(), X: new(big.Int).SetBytes(point[1:33]), Y: new(big.Int).SetBytes(point[33:])}
+	if !p256.IsOnCurve(key.X, key.Y) {
 		return nil, errors.New("not a point of the curve")
 	}
 	return verifier{key}, nil
@@ -76,26 +89,25 @@ func (s signer) Point() []byte {
 // Sign computes GB/T 32918.2-2016 cl. 6.1 on the library's curve. Its own Sm2Sign hashes the message itself.
 func (s signer) Sign(digest []byte) (sig []byte, err error) {
 	defer rescue(&err)
-	n := s.key.Params().N
 	e := new(big.Int).SetBytes(digest)
 	inverse := new(big.Int).Add(s.key.D, big.NewInt(1))
-	inverse.ModInverse(inverse, n)
+	inverse.ModInverse(inverse, order)
 	for {
-		k, err := rand.Int(rand.Reader, n)
+		k, err := rand.Int(rand.Reader, order)
 		if err != nil {
 			return nil, err
 		}
-		x, _ := s.key.ScalarBaseMult(k.Bytes())
+		x, _ := p256.ScalarBaseMult(k.Bytes())
 		r := new(big.Int).Add(e, x)
-		r.Mod(r, n)
+		r.Mod(r, order)
 		sum := new(big.Int).Add(r, k)
-		if k.Sign() == 0 || r.Sign() == 0 || sum.Cmp(n) == 0 {
+		if k.Sign() == 0 || r.Sign() == 0 || sum.Cmp(order) == 0 {
 			continue
 		}
 		v := new(big.Int).Mul(r, s.key.D)
 		v.Sub(k, v)
 		v.Mul(v, inverse)
-		v.Mod(v, n)
+		v.Mod(v, order)
 		if v.Sign() != 0 {
 			return asn1.Marshal(signature{r, v})
 		}
@@ -126,9 +138,8 @@ func (v verifier) Verify(digest, sig []byte) (ok bool) {
 	if rest, err := asn1.Unmarshal(sig, &rs); err != nil || len(rest) != 0 {
 		return false
 	}
-	n := v.key.Params().N
 	t := new(big.Int).Add(rs.R, rs.S)
-	if t.Mod(t, n); t.Sign() == 0 {
+	if t.Mod(t, order); t.Sign() == 0 {
 		return false
 	}
 	x := combine(v.key, rs.S, t)
@@ -136,7 +147,7 @@ func (v verifier) Verify(digest, sig []byte) (ok bool) {
 		return false
 	}
 	x.Add(x, new(big.Int).SetBytes(digest))
-	return x.Mod(x, n).Cmp(rs.R) == 0
+	return x.Mod(x, order).Cmp(rs.R) == 0
 }
 
 func (v verifier) Encrypt(plain []byte) (ciphertext []byte, err error) {
@@ -147,16 +158,16 @@ func (v verifier) Encrypt(plain []byte) (ciphertext []byte, err error) {
 // combine gives the x coordinate of [s]G + [t]P, or nil for the point at infinity. The library's Add is wrong where
 // both points are the same.
 func combine(key *sm2.PublicKey, s, t *big.Int) *big.Int {
-	x1, y1 := key.ScalarBaseMult(s.Bytes())
-	x2, y2 := key.ScalarMult(key.X, key.Y, t.Bytes())
+	x1, y1 := p256.ScalarBaseMult(s.Bytes())
+	x2, y2 := p256.ScalarMult(key.X, key.Y, t.Bytes())
 	if x1.Cmp(x2) != 0 {
-		x, _ := key.Add(x1, y1, x2, y2)
+		x, _ := p256.Add(x1, y1, x2, y2)
 		return x
 	}
 	if y1.Cmp(y2) != 0 {
 		return nil
 	}
-	x, _ := key.Double(x1, y1)
+	x, _ := p256.Double(x1, y1)
 	return x
 }
 
