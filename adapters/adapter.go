@@ -153,3 +153,12 @@ type Limits struct {
 type Freshness struct {
 	Green, Yellow, Red time.Duration
 }
+
+// PlaceOf gives the place of a check, with the city that its region lies in.
+func PlaceOf(p standard.Place, ids map[string]string) Place {
+	place := Place{Region: p.Region, Site: p.Site, IDs: ids}
+	if city, ok := standard.City(p.Region); ok {
+		place.City, place.CityName = city.Code, city.Name
+	}
+	return place
+}

@@ -87,12 +87,23 @@ func conflicts(claims []claim) (faults []error) {
 	for i, a := range claims {
 		for _, b := range claims[i+1:] {
 			if example, conflict := a.overlap(b.pattern); conflict {
-				faults = append(faults, fmt.Errorf("system %s, form %d, and system %s, form %d, claim the same scan, such as %q: "+
-					"make one of the forms narrower", a.entry.Info.System, a.form+1, b.entry.Info.System, b.form+1, example))
+				faults = append(faults, fmt.Errorf("system %s, form %d, and system %s, form %d, claim the same scan, such as %q: %s",
+					a.entry.Info.System, a.form+1, b.entry.Info.System, b.form+1, example, a.mendOverlap()))
 			}
 		}
 	}
 	return faults
+}
+
+// mendOverlap says how to tell two forms of this kind apart.
+func (p *pattern) mendOverlap() string {
+	switch p.kind {
+	case kindJSON:
+		return "put a key that one of them has into what the other lacks"
+	case kindBytes:
+		return "give more of the bytes that the codes start with"
+	}
+	return "write more of what differs literally, or give lengths and narrower classes"
 }
 
 // index puts every claim where a scan will look for it.

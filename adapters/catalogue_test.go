@@ -40,8 +40,8 @@ func TestCatalogueRefusesSystemsThatClaimOneScan(t *testing.T) {
 		t.Fatal("no error")
 	}
 	want := []string{
-		`system suikang, form 2, and system yukang, form 1, claim the same scan, such as "{\"codeId\":\"0\"}"`,
-		`system yukang, form 2, and system other, form 1, claim the same scan, such as "V0"`,
+		`system suikang, form 2, and system yukang, form 1, claim the same scan, such as "{\"codeId\":\"0\"}": put a key that one of them has into what the other lacks`,
+		`system yukang, form 2, and system other, form 1, claim the same scan, such as "V0": write more of what differs literally`,
 		`system yukang, form 2, and system other, form 2, claim the same scan, such as "V3"`,
 		`system other, form 1, and system other, form 2, claim the same scan, such as "V3"`,
 	}
@@ -185,6 +185,14 @@ func many(n int) []Entry {
 		}
 	}
 	return entries
+}
+
+func TestAnObjectIsComparedWithFewForms(t *testing.T) {
+	for key, claims := range catalogue(t, many(40)...).objects {
+		if len(claims) > 2 {
+			t.Errorf("%d forms are compared with every object that has %q", len(claims), key)
+		}
+	}
 }
 
 func BenchmarkRecognise(b *testing.B) {

@@ -46,9 +46,12 @@ func (p *pattern) overlap(q *pattern) (example string, conflict bool) {
 
 // overlapURL: two URL forms are disjoint if their sites, paths or fragments are, or a parameter that both require.
 func (p *pattern) overlapURL(q *pattern) (string, bool) {
+	if p.site != q.site {
+		return "", false
+	}
 	path, samePath := intersect(&p.path, &q.path)
 	fragment, sameFragment := intersect(&p.fragment, &q.fragment)
-	if p.site != q.site || !samePath || !sameFragment {
+	if !samePath || !sameFragment {
 		return "", false
 	}
 	values := make(map[string]*template)

@@ -1,7 +1,6 @@
 package adapters
 
 import (
-	"io"
 	"net/url"
 	"slices"
 	"strings"
@@ -188,11 +187,8 @@ func (o *object) parse(scan string) bool {
 			return false
 		}
 	}
-	if _, err := d.json.ReadToken(); err != nil || int(d.json.InputOffset()) != len(scan) {
-		return false
-	}
 	_, err := d.json.ReadToken()
-	return err == io.EOF
+	return err == nil && int(d.json.InputOffset()) == len(scan)
 }
 
 func (o *object) parseMember(scan string, d *jsontext.Decoder) bool {

@@ -21,7 +21,11 @@ const (
 func TestRecogniseTakesAScanApart(t *testing.T) {
 	c := catalogue(t, append(many(40),
 		system("free", Form{Text: "free:{a:any}|{n:digits:2}"}, Form{Text: "free/{a:alnum}-{b:alnum:1-3}-{c:any}"}),
-		system("site", Form{URL: "https://site.cn/a/{x:any}.png", Params: map[string]string{"t": "{t:any}"}}))...)
+		system("site", Form{URL: "https://site.cn/a/{x:any}.png", Params: map[string]string{"t": "{t:any}"}}),
+		system("v", Form{Text: "V{n:digits:1-3}"}),
+		system("near", Form{Text: "{a:hex:3}!"}, Form{Text: "{b:hex:3}?"}),
+		system("near-urls", Form{URL: "https://near.cn/{a:hex:3}", Params: map[string]string{"p": "1"}},
+			Form{URL: "https://near.cn/{b:hex:3}", Params: map[string]string{"p": "2"}}))...)
 	tests := []struct {
 		name, scan, system string
 		fields             string // name=value, joined by ;
@@ -43,6 +47,10 @@ func TestRecogniseTakesAScanApart(t *testing.T) {
 		{"JSON with other values", `{"a":{"codeId":[1,{}]},"b":null,"c":true,"d":false,"e":-1.50e+3,"codeId":""}`, "suikang", "codeId=;c=true;d=false;e=-1.50e+3"},
 		{"text", v2Scan, "v2", "token=" + hex32},
 		{"text among many", "S23:" + hex32, "s23", "token=" + hex32},
+		{"text with a shorter beginning", "V3", "v", "n=3"},
+		{"text with a longer beginning of another's", "V25", "v", "n=25"},
+		{"text after a near miss", "abc?", "near", "b=abc"},
+		{"URL after a near miss", "https://near.cn/abc?p=2", "near-urls", "b=abc"},
 		{"a host of many systems", "https://code.gov.cn/p17/" + hex32, "s17", "token=" + hex32},
 		{"any before a fixed rest", "free:码|12|34", "free", "a=码|12;n=34"},
 		{"places that end by a character", "free/abc-1-2-3", "free", "a=abc;b=1;c=2-3"},
@@ -67,6 +75,17 @@ func TestRecogniseTakesAScanApart(t *testing.T) {
 				t.Errorf("ticket is %+v", ticket)
 			}
 		})
+	}
+}
+
+func TestANearMissLeavesNothingInTheTicket(t *testing.T) {
+	c := catalogue(t, system("a",
+		Form{JSON: &JSONForm{Has: []string{"x", "y"}}},
+		Form{JSON: &JSONForm{[]string{"x", "z"}, []string{"y"}}},
+		Form{JSON: &JSONForm{[]string{"y", "z"}, []string{"x"}}}))
+	var ticket Ticket
+	if _, ok := c.Recognise(`{"x":"1","z":"2"}`, &ticket); !ok || ticket.Form != 1 || ticket.n != 2 || ticket.Field("x") != "1" || ticket.Field("z") != "2" {
+		t.Errorf("Recognise = %v, %+v", ok, ticket)
 	}
 }
 
@@ -114,6 +133,7 @@ func TestRecogniseRefusesWhatIsNotExactlyACode(t *testing.T) {
 		{"no fragment where the form has one", "https://h5.dingtalk.com/healthAct/index.html?qrCode=V2" + hex32},
 		{"control character in a parameter", "https://site.cn/a/b?t=%00"},
 		{"not UTF-8 in a parameter", "https://site.cn/a/b?t=%E7"},
+		{"backslash in a parameter", `https://site.cn/a/b?t=\`},
 		{"bad encoding", "https://site.cn/a/b?t=%zz"},
 		{"parameter missing", "https://site.cn/a/b"},
 		{"parameter empty", "https://site.cn/a/b?t="},
@@ -145,6 +165,7 @@ func TestRecogniseRefusesWhatIsNotExactlyACode(t *testing.T) {
 		{"text with more", v2Scan + "0"},
 		{"text cut within a character", "\xe7-\xa0\x81"},
 		{"text with a control character", "1-\x00"},
+		{"the last place too long", "1-123456"},
 		{"text with DEL", "1-\x7f"},
 	}
 	for _, tt := range tests {

@@ -67,7 +67,7 @@ func (t *template) match(s string, ticket *Ticket) bool {
 // run counts the bytes at the beginning of s that the place can hold.
 func (p *part) run(s string) int {
 	n := 0
-	for n < len(s) && n < p.max && p.chars.has(s[n]) {
+	for n < len(s) && p.chars.has(s[n]) {
 		n++
 	}
 	return n
