@@ -1,0 +1,338 @@
+package descriptor
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"slices"
+	"strconv"
+	"time"
+
+	"tongma/adapters"
+	"tongma/standard"
+)
+
+// adapter is a descriptor with a host. Its tokens are its only state.
+type adapter struct {
+	*Descriptor
+	host  adapters.Host
+	cred  map[string]any
+	unset string // a declared credential that is not configured
+	kept  map[string]*keptToken
+}
+
+// Open connects the descriptor to a host.
+func (d *Descriptor) Open(host adapters.Host) adapters.Adapter { return d.open(host) }
+
+func (d *Descriptor) open(host adapters.Host) *adapter {
+	a := &adapter{Descriptor: d, host: host, cred: map[string]any{}, kept: map[string]*keptToken{}}
+	for _, c := range d.info.Credentials {
+		value, ok := host.Credential(c.Name)
+		if !ok {
+			a.unset = c.Name
+		}
+		a.cred[c.Name] = value
+	}
+	for name, t := range d.tokens {
+		a.kept[name] = newKeptToken(t)
+	}
+	return a
+}
+
+// Forms implements [adapters.Adapter].
+func (d *Descriptor) Forms() []adapters.Form {
+	forms := make([]adapters.Form, len(d.forms))
+	for i, f := range d.forms {
+		forms[i] = f.Form
+	}
+	return forms
+}
+
+// WriteKey implements [adapters.Keyer]: the descriptor, the ticket, and what expressions read of the place, the caller and
+// the operator.
+func (d *Descriptor) WriteKey(w io.Writer, q *adapters.Query) {
+	put := func(s string) {
+		var n [4]byte
+		binary.BigEndian.PutUint32(n[:], uint32(len(s)))
+		w.Write(n[:])
+		io.WriteString(w, s)
+	}
+	put(d.info.Digest)
+	put(q.Ticket.Scan)
+	put(string(q.Ticket.Bytes))
+	if doc := q.Ticket.Document; doc != nil {
+		put(doc.Type)
+		put(doc.Number)
+		put(doc.Name)
+	}
+	for _, name := range d.inputs {
+		if name != "place.ids" {
+			put(input(q, name))
+			continue
+		}
+		keys := make([]string, 0, len(q.Place.IDs))
+		for k := range q.Place.IDs {
+			keys = append(keys, k)
+		}
+		slices.Sort(keys)
+		for _, k := range keys {
+			put(k)
+			put(q.Place.IDs[k])
+		}
+	}
+}
+
+// input gives a member of place, caller or operator by its name in the language.
+func input(q *adapters.Query, name string) string {
+	switch name {
+	case "place.region":
+		return q.Place.Region
+	case "place.site":
+		return q.Place.Site
+	case "place.city":
+		return q.Place.City
+	case "place.cityName":
+		return q.Place.CityName
+	case "caller.id":
+		return q.Caller.ID
+	case "caller.device":
+		return q.Caller.Device
+	case "caller.scene":
+		return q.Caller.Scene
+	case "caller.purpose":
+		return q.Caller.Purpose
+	case "operator.id":
+		return q.Operator.ID
+	case "operator.name":
+		return q.Operator.Name
+	case "operator.department":
+		return q.Operator.Department
+	case "operator.phone":
+		return q.Operator.Phone
+	}
+	return ""
+}
+
+// errRenew says that the backend refused a token of this generation.
+type errRenew struct {
+	token      string
+	generation uint64
+}
+
+func (errRenew) Error() string { return "a token is to be renewed" }
+
+// Verify implements [adapters.Adapter].
+func (a *adapter) Verify(ctx context.Context, q *adapters.Query) (adapters.Result, error) {
+	if a.unset != "" {
+		return adapters.Result{}, &adapters.Fault{Reason: standard.ReasonUnset, What: "credential " + a.unset + " is not configured"}
+	}
+	f := a.frame(ctx, q)
+	until, expired, err := f.expiry()
+	if err != nil {
+		return adapters.Result{}, err
+	}
+	if expired {
+		return adapters.Result{Outcome: standard.Expired, Reason: standard.ReasonScanExpired}, nil
+	}
+	for _, st := range a.steps {
+		word, err := f.step(st)
+		if err != nil {
+			return adapters.Result{}, err
+		}
+		switch word {
+		case "next":
+		case "verified":
+			return f.verified(until)
+		default:
+			reason := reasons[word]
+			return adapters.Result{Outcome: reason.Outcome(), Reason: reason, ObservedAt: f.asked}, nil
+		}
+	}
+	return adapters.Result{}, fault("no step of verify came to an outcome")
+}
+
+// reasons are the words of outcome that end a verification without a record and without a fault.
+var reasons = map[string]standard.ReasonCode{
+	"expired": standard.ReasonScanExpired, "not_found": standard.ReasonNoHolder,
+	"unrecognised": standard.ReasonNotIssued, "refused": standard.ReasonDeclined,
+}
+
+func fault(what string) *adapters.Fault {
+	return &adapters.Fault{Reason: standard.ReasonFault, What: what}
+}
+
+// expiry asks the scan form itself whether the scan has expired, before any call.
+func (f *frame) expiry() (until time.Time, expired bool, err error) {
+	form := f.a.forms[f.q.Ticket.Form]
+	if form.expires == nil {
+		return time.Time{}, false, nil
+	}
+	v, err := f.eval(form.expires)
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	until, ok := v.(time.Time)
+	if !ok {
+		return time.Time{}, false, fault("expires gave " + word(v))
+	}
+	return until, !f.now().Before(until), nil
+}
+
+// step runs one step and gives the word of the clause that held; a skipped step says next.
+func (f *frame) step(st *step) (string, error) {
+	if st.when != nil {
+		run, err := f.holds(st.when)
+		if err != nil {
+			return "", err
+		}
+		if !run {
+			for _, b := range st.scope {
+				f.env[b.name] = nil
+			}
+			return "next", nil
+		}
+	}
+	word, err := f.attempt(st)
+	var renew errRenew
+	if errors.As(err, &renew) { // once more, with a new token
+		if err := f.renew(renew); err != nil {
+			return "", err
+		}
+		word, err = f.attempt(st)
+	} else if errors.Is(err, errAgain) {
+		word, err = f.attempt(st)
+	}
+	if errors.As(err, &renew) || errors.Is(err, errAgain) {
+		return "", fault("the backend asks to try again, and did so already")
+	}
+	if err != nil {
+		return "", err
+	}
+	for _, b := range st.later {
+		if err := f.bind(b); err != nil {
+			return "", err
+		}
+	}
+	return word, nil
+}
+
+// errAgain says that the backend asks for the same call once more.
+var errAgain = errors.New("the backend asks to try again")
+
+// attempt makes the step's call, if it has one, and reads its outcome.
+func (f *frame) attempt(st *step) (string, error) {
+	for _, b := range st.scope {
+		delete(f.env, b.name)
+	}
+	f.env["now"] = f.now()
+	status := 200
+	if st.call != nil {
+		if f.asked.IsZero() {
+			f.asked = f.now()
+		}
+		reply, err := f.send(st.call)
+		if err != nil {
+			return "", err
+		}
+		status = reply.Status
+	}
+	return f.outcome(st.outcome, status)
+}
+
+// outcome finds the first clause that holds. Outside 2xx a clause counts only if it reads http.status.
+func (f *frame) outcome(clauses []clause, status int) (string, error) {
+	for _, cl := range clauses {
+		if (status < 200 || status > 299) && !cl.when.http {
+			continue
+		}
+		ok, err := f.holds(cl.when)
+		if err != nil {
+			return "", err
+		}
+		if ok {
+			return f.clause(cl)
+		}
+	}
+	return "", fault("no clause of outcome holds for an answer with HTTP status " + strconv.Itoa(status))
+}
+
+// clause turns the words that are not outcomes of a verification into errors.
+func (f *frame) clause(cl clause) (string, error) {
+	switch cl.is {
+	case "renew":
+		return "", errRenew{cl.token, f.generations[cl.token]}
+	case "busy", "quota":
+		after, err := f.after(cl)
+		if err != nil {
+			return "", err
+		}
+		reason := standard.ReasonBusy
+		if cl.is == "quota" {
+			reason = standard.ReasonQuota
+		}
+		return "", &adapters.Fault{Reason: reason, RetryAfter: after, What: "the backend says so"}
+	case "retry":
+		after, err := f.after(cl)
+		if err != nil {
+			return "", err
+		}
+		if err := wait(f.ctx, after); err != nil {
+			return "", err
+		}
+		return "", errAgain
+	}
+	return cl.is, nil
+}
+
+// maxAfter bounds how long a backend can make a verification wait.
+const maxAfter = 2 * time.Second
+
+// after gives how long the backend asks to wait: a time span, or seconds as Retry-After has them.
+func (f *frame) after(cl clause) (time.Duration, error) {
+	if cl.after == nil {
+		return 0, nil
+	}
+	v, err := f.operand(*cl.after)
+	if err != nil {
+		return 0, err
+	}
+	switch v := v.(type) {
+	case time.Duration:
+		return v, nil
+	case int:
+		return time.Duration(min(max(v, 0), 86400)) * time.Second, nil
+	case string:
+		if d, err := time.ParseDuration(v); err == nil {
+			return d, nil
+		}
+		return 0, fault("after is not a time span")
+	}
+	return 0, fault("after gave " + word(v))
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(min(d, maxAfter))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return &adapters.Fault{Reason: standard.ReasonTimeout, What: "while waiting to try again", Err: ctx.Err()}
+	}
+}
+
+// verified makes the record.
+func (f *frame) verified(until time.Time) (adapters.Result, error) {
+	rec, expires, err := f.record()
+	if err != nil {
+		return adapters.Result{}, err
+	}
+	if until.IsZero() || !expires.IsZero() && expires.Before(until) {
+		until = expires
+	}
+	if !until.IsZero() && !f.now().Before(until) { // it ran out while the backend was being asked
+		return adapters.Result{Outcome: standard.Expired, Reason: standard.ReasonScanExpired, ObservedAt: f.asked}, nil
+	}
+	return adapters.Result{Outcome: standard.Verified, Record: rec, ObservedAt: f.asked, ValidUntil: until}, nil
+}

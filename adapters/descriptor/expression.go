@@ -1,0 +1,361 @@
+package descriptor
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/builtin"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/types"
+	"github.com/expr-lang/expr/vm"
+)
+
+// maxNodes bounds an expression: a running one cannot be stopped.
+const maxNodes = 300
+
+// builtins of expr that the language keeps. The others are off: what they do is either ours with narrower rules, or not needed.
+var builtins = []string{"filter", "map", "first", "last", "sortBy", "any", "all", "count", "len"}
+
+// expression is compiled once, when the descriptor is loaded.
+type expression struct {
+	program *vm.Program
+	at      position
+	kind    types.Type // what it gives, as far as that is known
+	names   []string   // the names it uses itself
+	needs   []*binding // names that must be bound before it runs, in that order
+	tokens  []string   // tokens that it, or a name it needs, reads
+	http    bool       // it, or a name it needs, reads http.status
+	always  *bool      // its value, if it is a constant
+}
+
+// binding is a name of let or then. It is computed when something first needs it.
+type binding struct {
+	name  string
+	at    position
+	value operand
+}
+
+// operand is a literal or an expression.
+type operand struct {
+	literal any
+	expr    *expression
+}
+
+// scope is what an expression may name.
+type scope struct {
+	names    types.Map
+	bindings map[string]*binding
+}
+
+func (s *scope) child() *scope {
+	return &scope{names: maps.Clone(s.names), bindings: maps.Clone(s.bindings)}
+}
+
+// compile compiles src in a scope, or reports why not and gives nil.
+func (c *compiler) compile(sc *scope, s scalar) *expression {
+	rules := &rules{}
+	opts := append(slices.Clip(c.options), expr.Env(sc.names), expr.Patch(rules))
+	program, err := expr.Compile(s.text, opts...)
+	rules.finish()
+	if rules.what != "" {
+		c.find(s.inner.right(rules.from), rules.what, rules.mend)
+		return nil
+	}
+	if err != nil {
+		c.refuse(s, err)
+		return nil
+	}
+	e := &expression{program: program, at: s.inner, kind: kindOf(program.Node())}
+	if b, ok := program.Node().(*ast.BoolNode); ok {
+		e.always = &b.Value
+	}
+	e.http = rules.reads["http.status"]
+	for read := range rules.reads {
+		root, member, dotted := strings.Cut(read, ".")
+		e.names = append(e.names, root)
+		if !dotted {
+			continue
+		}
+		switch root {
+		case "token":
+			e.tokens = append(e.tokens, member)
+		case "cred":
+			c.credentialUsed[member] = true
+		case "place", "caller", "operator":
+			c.inputs[read] = true
+		}
+	}
+	slices.Sort(e.names)
+	e.names = slices.Compact(e.names)
+	c.resolve(sc, e)
+	return e
+}
+
+// right moves a position by n characters.
+func (p position) right(n int) position { return position{p.line, p.column + n} }
+
+// kindOf says what type a name bound to this expression has.
+func kindOf(n ast.Node) types.Type {
+	t := n.Type()
+	if t == nil || t.Kind() == reflect.Interface {
+		return types.Any
+	}
+	return types.TypeOf(reflect.Zero(t).Interface())
+}
+
+// resolve fills in what e needs from the bindings of its scope, each behind what it needs itself.
+func (c *compiler) resolve(sc *scope, e *expression) {
+	for _, name := range e.names {
+		b, ok := sc.bindings[name]
+		if !ok {
+			continue
+		}
+		if inner := b.value.expr; inner != nil {
+			for _, need := range inner.needs {
+				e.need(need)
+			}
+			e.tokens = append(e.tokens, inner.tokens...)
+			e.http = e.http || inner.http
+		}
+		e.need(b)
+		if owner := c.owner[b]; owner != nil && owner != c.step {
+			c.later[b] = true
+		}
+	}
+	slices.Sort(e.tokens)
+	e.tokens = slices.Compact(e.tokens)
+}
+
+func (e *expression) need(b *binding) {
+	if !slices.Contains(e.needs, b) {
+		e.needs = append(e.needs, b)
+	}
+}
+
+// refuse reports an error of expr's compiler in words of the language.
+func (c *compiler) refuse(s scalar, err error) {
+	what, at := err.Error(), s.inner
+	var fe *file.Error
+	if errors.As(err, &fe) {
+		what = fe.Message
+		if fe.Line == 1 {
+			at = at.right(fe.Column)
+		}
+	}
+	mend := "see the names and functions in adapters/README.md"
+	switch {
+	case strings.Contains(what, "unknown name string"):
+		mend = "text(x) makes text"
+	case strings.Contains(what, "exceeds maximum allowed nodes"):
+		what, mend = fmt.Sprintf("the expression has more than %d parts", maxNodes), "split it with let"
+	case strings.Contains(what, "unexpected token"), strings.Contains(what, "unclosed"):
+		mend = "if YAML has cut the expression, quote it: '=…'"
+	}
+	c.find(at, "expression: "+what, mend)
+}
+
+// options say which functions there are, and what of expr is off.
+func options(zone *time.Location) []expr.Option {
+	opts := []expr.Option{
+		expr.DisableAllBuiltins(), expr.MaxNodes(maxNodes),
+		expr.Function(sameName, same, new(func(any, any) bool)),
+		expr.Function(plusName, plus, plusTypes...),
+	}
+	for _, name := range builtins {
+		opts = append(opts, expr.EnableBuiltin(name))
+	}
+	for _, f := range functions(zone) {
+		opts = append(opts, expr.Function(f.name, f.run, f.types...))
+	}
+	return opts
+}
+
+// The names of the functions that operators are replaced by. No descriptor can write them.
+const (
+	sameName = "_same"
+	plusName = "_plus"
+)
+
+// rules walks an expression: it refuses what the language leaves out, makes == and + safe, and notes which names are read.
+type rules struct {
+	reads      map[string]bool
+	bare       map[ast.Node]bool // groups of names, until a member of them is named
+	what, mend string
+	from       int
+}
+
+// groups are names that stand for nothing themselves: one of their members is always meant.
+var groups = []string{"ticket", "place", "caller", "operator", "cred", "token", "random", "sent", "http", "tables"}
+
+func (r *rules) refuse(n ast.Node, what, mend string) {
+	if r.what == "" {
+		r.what, r.mend, r.from = what, mend, n.Location().From
+	}
+}
+
+func (r *rules) read(name string) {
+	if r.reads == nil {
+		r.reads = map[string]bool{}
+	}
+	r.reads[name] = true
+}
+
+// Visit is called for each node after its children.
+func (r *rules) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		if strings.HasPrefix(n.Value, "_") || strings.HasPrefix(n.Value, "$") {
+			r.refuse(n, "a name cannot begin with _ or $", "")
+		}
+		r.read(n.Value)
+		if slices.Contains(groups, n.Value) {
+			if r.bare == nil {
+				r.bare = map[ast.Node]bool{}
+			}
+			r.bare[n] = true
+		}
+	case *ast.MemberNode:
+		r.member(n)
+	case *ast.SliceNode:
+		r.refuse(n, "[a:b] is not part of the language", "use slice(x, a, b): it counts characters of text and bytes of bytes")
+	case *ast.VariableDeclaratorNode, *ast.SequenceNode:
+		r.refuse(n, "let and ; are not part of an expression", "bind the name under let: in the descriptor")
+	case *ast.BuiltinNode:
+		r.builtin(n)
+	case *ast.BinaryNode:
+		r.binary(node, n)
+	}
+}
+
+// member notes a.b as read. A dotted name stands for more than its root, so the root alone is noted too.
+func (r *rules) member(n *ast.MemberNode) {
+	if path, ok := dotted(n); ok {
+		r.read(path)
+		delete(r.bare, n.Node)
+	}
+}
+
+// finish refuses a group of names of which no member was named, when the whole expression has been seen.
+func (r *rules) finish() {
+	for n := range r.bare {
+		name := n.(*ast.IdentifierNode).Value
+		r.refuse(n, name+" stands for nothing by itself", "name a member of it: "+name+".…")
+	}
+}
+
+func dotted(n ast.Node) (string, bool) {
+	switch n := n.(type) {
+	case *ast.IdentifierNode:
+		return n.Value, true
+	case *ast.MemberNode:
+		root, ok := dotted(n.Node)
+		prop, isText := n.Property.(*ast.StringNode)
+		if ok && isText {
+			return root + "." + prop.Value, true
+		}
+	case *ast.ChainNode:
+		return dotted(n.Node)
+	}
+	return "", false
+}
+
+// builtin refuses a predicate inside a predicate: their cost would multiply.
+func (r *rules) builtin(n *ast.BuiltinNode) {
+	for _, arg := range n.Arguments {
+		p, ok := arg.(*ast.PredicateNode)
+		if !ok {
+			continue
+		}
+		ast.Walk(&p.Node, visitor(func(inner ast.Node) {
+			if _, ok := inner.(*ast.PredicateNode); ok {
+				r.refuse(inner, "a predicate inside a predicate is not part of the language", "bind the inner list under let:")
+			}
+		}))
+	}
+	if f, ok := builtin.Index[n.Name]; ok && !slices.Contains(builtins, builtin.Names[f]) {
+		r.refuse(n, n.Name+" is not part of the language", "")
+	}
+}
+
+type visitor func(ast.Node)
+
+func (v visitor) Visit(n *ast.Node) { v(*n) }
+
+func (r *rules) binary(node *ast.Node, n *ast.BinaryNode) {
+	switch n.Operator {
+	case "..", "matches", "**", "^":
+		r.refuse(n, n.Operator+" is not part of the language", "")
+	case "==", "!=":
+		if isNil(n.Left) || isNil(n.Right) {
+			return // asks whether a value is there
+		}
+		r.numberLiteral(n)
+		if known(n.Left) && known(n.Right) {
+			if n.Left.Type() != n.Right.Type() && !(number(n.Left) && number(n.Right)) {
+				r.refuse(n, fmt.Sprintf("compares %s with %s, which is never so", kindWord(n.Left.Type()), kindWord(n.Right.Type())), "")
+			}
+			return
+		}
+		var call ast.Node = &ast.CallNode{Callee: &ast.IdentifierNode{Value: sameName}, Arguments: []ast.Node{n.Left, n.Right}}
+		call.SetType(reflect.TypeFor[bool]())
+		if n.Operator == "!=" {
+			call = &ast.UnaryNode{Operator: "!", Node: call}
+			call.SetType(reflect.TypeFor[bool]())
+		}
+		ast.Patch(node, call)
+		(*node).SetType(reflect.TypeFor[bool]())
+	case "<", ">", "<=", ">=":
+		r.numberLiteral(n)
+	case "+":
+		if number(n.Left) && number(n.Right) {
+			return
+		}
+		t := n.Type()
+		ast.Patch(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: plusName}, Arguments: []ast.Node{n.Left, n.Right}})
+		(*node).SetType(t)
+	}
+}
+
+// numberLiteral refuses to compare a number written here with a value that may be text: json gives numbers as text.
+func (r *rules) numberLiteral(n *ast.BinaryNode) {
+	for _, side := range [][2]ast.Node{{n.Left, n.Right}, {n.Right, n.Left}} {
+		if literal(side[0]) && !known(side[1]) {
+			r.refuse(n, "compares a number with a value that json gives as text", `compare with text, such as "0", or use int(x)`)
+		}
+	}
+}
+
+func literal(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.IntegerNode, *ast.FloatNode:
+		return true
+	case *ast.UnaryNode:
+		return literal(n.Node)
+	}
+	return false
+}
+
+func isNil(n ast.Node) bool { _, ok := n.(*ast.NilNode); return ok }
+
+func known(n ast.Node) bool {
+	t := n.Type()
+	return t != nil && t.Kind() != reflect.Interface
+}
+
+func number(n ast.Node) bool {
+	if !known(n) {
+		return false
+	}
+	switch n.Type().Kind() {
+	case reflect.Int, reflect.Int64, reflect.Float64:
+		return n.Type().PkgPath() == ""
+	}
+	return false
+}

@@ -1,0 +1,378 @@
+package descriptor
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/http"
+	"net/url"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"tongma/adapters"
+	"tongma/standard"
+)
+
+// fixture is one entry of fixtures.yaml: what is scanned, what the backend is asked and replies, and what comes of it.
+type fixture struct {
+	Name     string             `yaml:"name"`
+	Now      string             `yaml:"now"`
+	Cred     map[string]string  `yaml:"cred"`
+	Token    map[string]any     `yaml:"token"`
+	Random   []string           `yaml:"random"`
+	Scan     string             `yaml:"scan"`
+	Document *standard.Document `yaml:"document"`
+	Place    struct {
+		Region string            `yaml:"region"`
+		Site   string            `yaml:"site"`
+		IDs    map[string]string `yaml:"ids"`
+	} `yaml:"place"`
+	Operator standard.Operator `yaml:"operator"`
+	Caller   struct {
+		ID      string `yaml:"id"`
+		Device  string `yaml:"device"`
+		Scene   string `yaml:"scene"`
+		Purpose string `yaml:"purpose"`
+	} `yaml:"caller"`
+	Calls []exchange     `yaml:"calls"`
+	Is    map[string]any `yaml:"is"`
+}
+
+// exchange is one call that is expected and the reply it gets.
+type exchange struct {
+	Expect struct {
+		Get      string            `yaml:"get"`
+		Post     string            `yaml:"post"`
+		Put      string            `yaml:"put"`
+		Endpoint string            `yaml:"endpoint"`
+		Query    map[string]string `yaml:"query"`
+		Headers  map[string]string `yaml:"headers"`
+		JSON     any               `yaml:"json"`
+		Form     map[string]string `yaml:"form"`
+		Raw      string            `yaml:"raw"`
+	} `yaml:"expect"`
+	Reply struct {
+		Status  int                 `yaml:"status"`
+		Headers map[string]string   `yaml:"headers"`
+		Body    string              `yaml:"body"`
+		Fault   standard.ReasonCode `yaml:"fault"` // no reply: why
+	} `yaml:"reply"`
+}
+
+// Difference is one thing that came out otherwise than a fixture says.
+type Difference struct {
+	Field string `json:"field"`
+	Want  string `json:"want"`
+	Got   string `json:"got"`
+}
+
+// FixtureResult is what became of one fixture.
+type FixtureResult struct {
+	Name        string       `json:"name"`
+	Line        int          `json:"line"`
+	Outcome     string       `json:"outcome"`
+	Differences []Difference `json:"differences,omitempty"`
+}
+
+// RunFixtures runs the fixtures in a folder against its descriptor, without a network: time, randomness, credentials and the backend
+// are the fixture's, so that signatures compare byte by byte. Its error is [Findings] when a file is at fault.
+func RunFixtures(fsys fs.FS, dir string) ([]FixtureResult, error) {
+	d, err := Load(fsys, dir)
+	if err != nil {
+		return nil, err
+	}
+	name := path.Join(dir, Fixtures)
+	src, err := readFile(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{collector{file: name}}
+	root := r.document(src)
+	if root == nil {
+		return nil, r.err()
+	}
+	var out []FixtureResult
+	for _, item := range r.sequence(root, "a fixture file") {
+		var fx fixture
+		if err := strict(item, &fx); err != nil {
+			r.find(at(item), "not a fixture: "+strings.TrimPrefix(err.Error(), "yaml: "), "see adapters/suishen/fixtures.yaml")
+			continue
+		}
+		out = append(out, fx.run(d, item.Line))
+	}
+	return out, r.err()
+}
+
+// strict decodes a node and refuses unknown keys.
+func strict(n *yaml.Node, into any) error {
+	text, err := yaml.Marshal(n)
+	if err != nil {
+		return err
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	dec.KnownFields(true)
+	return dec.Decode(into)
+}
+
+func (fx *fixture) run(d *Descriptor, line int) FixtureResult {
+	out := FixtureResult{Name: fx.Name, Line: line}
+	differ := func(field, want, got string) {
+		out.Differences = append(out.Differences, Difference{field, want, got})
+	}
+	now, err := time.Parse(time.RFC3339Nano, fx.Now)
+	if err != nil {
+		differ("now", "a time such as 2022-01-23T20:44:40+08:00", fx.Now)
+		return out
+	}
+	host := &script{fixture: fx, now: now, differ: differ}
+	a := d.open(host)
+	for name, value := range fx.Token {
+		k := a.kept[name]
+		if k == nil {
+			differ("token", "a token of the descriptor", name)
+			return out
+		}
+		k.value, k.generation, k.fetched, k.expires = value, 1, now, now.Add(time.Hour)
+	}
+	got := fx.verify(d, a)
+	if host.calls < len(fx.Calls) {
+		differ("calls", fmt.Sprint(len(fx.Calls)), fmt.Sprint(host.calls))
+	}
+	if host.drawn < len(fx.Random) {
+		differ("random", fmt.Sprintf("%d drawn", len(fx.Random)), fmt.Sprint(host.drawn))
+	}
+	out.Outcome, _ = got["outcome"].(string)
+	compare("", any(fx.Is), any(got), differ)
+	if fx.Is == nil {
+		differ("is", "something that is promised", "nothing")
+	}
+	return out
+}
+
+// verify recognises the scan as the catalogue does, asks the adapter, and gives what came of it as a map to compare.
+func (fx *fixture) verify(d *Descriptor, a adapters.Adapter) map[string]any {
+	q := &adapters.Query{
+		Operator: fx.Operator,
+		Caller:   adapters.Caller{ID: fx.Caller.ID, Device: fx.Caller.Device, Scene: fx.Caller.Scene, Purpose: fx.Caller.Purpose},
+		Place:    adapters.PlaceOf(standard.Place{Region: cmp.Or(fx.Place.Region, "110000"), Site: fx.Place.Site}, fx.Place.IDs),
+	}
+	if !fx.recognise(d, a, &q.Ticket) {
+		return map[string]any{"outcome": string(standard.Unrecognised), "reason": string(standard.ReasonUnclaimed)}
+	}
+	res, err := a.Verify(context.Background(), q)
+	var f *adapters.Fault
+	if errors.As(err, &f) {
+		return map[string]any{"outcome": string(standard.Unavailable), "reason": string(f.Reason), "fault": f.Error()}
+	}
+	got := map[string]any{"outcome": string(res.Outcome)}
+	if res.Reason != "" {
+		got["reason"] = string(res.Reason)
+	}
+	if !res.ValidUntil.IsZero() {
+		got["validUntil"] = res.ValidUntil.In(standard.Zone).Format(time.RFC3339)
+	}
+	if res.Record != nil {
+		text, _ := json.Marshal(res.Record)
+		_ = json.Unmarshal(text, &got)
+		got["colour"] = string(res.Record.Status.Colour())
+	}
+	return got
+}
+
+// recognise looks the scan up in a catalogue of this system alone.
+func (fx *fixture) recognise(d *Descriptor, a adapters.Adapter, t *adapters.Ticket) bool {
+	c, err := adapters.NewCatalogue([]adapters.Entry{{Info: d.Info(), Adapter: a}})
+	if err != nil {
+		return false // Load has told it
+	}
+	entry, _ := c.For(d.info.System)
+	if fx.Document != nil {
+		return entry.RecogniseDocument(fx.Document, t)
+	}
+	return entry.Recognise(fx.Scan, t)
+}
+
+// compare tells where got is otherwise than want. A map may have more than is wanted; "" wants a member to be absent.
+func compare(field string, want, got any, differ func(field, want, got string)) {
+	switch w := want.(type) {
+	case map[string]any:
+		g, _ := got.(map[string]any)
+		for _, k := range slices.Sorted(maps.Keys(w)) {
+			compare(strings.TrimPrefix(field+"."+k, "."), w[k], g[k], differ)
+		}
+		return
+	case []any:
+		g, _ := got.([]any)
+		if len(w) == len(g) {
+			for i := range w {
+				compare(fmt.Sprintf("%s[%d]", field, i), w[i], g[i], differ)
+			}
+			return
+		}
+	case time.Time:
+		if g, err := time.Parse(time.RFC3339, fmt.Sprint(got)); err == nil && g.Equal(w) {
+			return
+		}
+	case string:
+		if w == "" && got == nil {
+			return
+		}
+		if g, ok := got.(string); ok && field == "fault" && strings.Contains(g, w) {
+			return
+		}
+	}
+	if fmt.Sprint(want) != fmt.Sprint(got) {
+		differ(field, show(want), show(got))
+	}
+}
+
+func show(v any) string {
+	if v == nil {
+		return "nothing"
+	}
+	if s, ok := v.(string); ok {
+		return s
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(text)
+}
+
+// script is the host of a fixture: it plays the calls in their order and tells what is asked otherwise.
+type script struct {
+	*fixture
+	now    time.Time
+	calls  int
+	drawn  int
+	differ func(field, want, got string)
+}
+
+func (s *script) Now() time.Time { return s.now }
+
+func (s *script) Credential(name string) (string, bool) {
+	v, ok := s.Cred[name]
+	return v, ok
+}
+
+// Random gives the next text of the fixture: a draw takes the place of each letter in the alphabet, a UUID its 16 bytes.
+func (s *script) Random(b []byte) {
+	if s.drawn >= len(s.fixture.Random) {
+		s.differ("random", fmt.Sprintf("%d draws", len(s.fixture.Random)), "one more")
+		return
+	}
+	text := s.fixture.Random[s.drawn]
+	s.drawn++
+	if raw, err := hex.DecodeString(strings.ReplaceAll(text, "-", "")); err == nil && len(b) == 16 && len(text) == 36 {
+		copy(b, raw)
+		return
+	}
+	if len(text) != len(b) {
+		s.differ("random", fmt.Sprintf("%d characters", len(b)), fmt.Sprint(len(text)))
+	}
+	for i := range min(len(b), len(text)) {
+		b[i] = byte(max(0, strings.IndexByte(alphabet, text[i])))
+	}
+}
+
+func (s *script) Send(_ context.Context, c *adapters.Call) (*adapters.Reply, error) {
+	if s.calls >= len(s.Calls) {
+		s.differ("calls", fmt.Sprint(len(s.Calls)), "one more: "+c.Method+" "+c.Target)
+		return nil, &adapters.Fault{Reason: standard.ReasonUnreachable, What: "the fixture has no further call"}
+	}
+	x := &s.Calls[s.calls]
+	s.calls++
+	x.compare(c, fmt.Sprintf("calls[%d].", s.calls-1), s.differ)
+	if x.Reply.Fault != "" {
+		return nil, &adapters.Fault{Reason: x.Reply.Fault, What: "the fixture says so"}
+	}
+	h := http.Header{}
+	for k, v := range x.Reply.Headers {
+		h.Set(k, v)
+	}
+	return &adapters.Reply{Status: cmp.Or(x.Reply.Status, 200), Header: h, Body: []byte(x.Reply.Body)}, nil
+}
+
+// compare tells what of a call is otherwise than expected: method, path, query and body exactly, of the headers those that are listed.
+func (x *exchange) compare(c *adapters.Call, at string, differ func(field, want, got string)) {
+	e := &x.Expect
+	tell := func(field, want, got string) {
+		if want != got {
+			differ(at+field, want, got)
+		}
+	}
+	method, target := "GET", e.Get
+	switch {
+	case e.Post != "":
+		method, target = "POST", e.Post
+	case e.Put != "":
+		method, target = "PUT", e.Put
+	}
+	gotPath, gotQuery, _ := strings.Cut(c.Target, "?")
+	tell("method", method, c.Method)
+	tell("path", target, gotPath)
+	tell("endpoint", e.Endpoint, c.Endpoint)
+	tell("query", pairsOf(e.Query), queryPairs(gotQuery))
+	sent := map[string]string{}
+	for _, h := range c.Header {
+		sent[strings.ToLower(h.Name)] = h.Value
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
+		tell("headers."+name, e.Headers[name], sent[strings.ToLower(name)])
+	}
+	switch {
+	case e.JSON != nil:
+		var got any
+		if json.Unmarshal(c.Body, &got) != nil || !reflect.DeepEqual(asJSON(e.JSON), got) {
+			tell("json", show(e.JSON), string(c.Body))
+		}
+	case e.Form != nil:
+		tell("form", pairsOf(e.Form), queryPairs(string(c.Body)))
+	default:
+		tell("raw", e.Raw, string(c.Body))
+	}
+}
+
+// asJSON gives a YAML value as JSON would have decoded it.
+func asJSON(v any) any {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return v
+	}
+	var out any
+	_ = json.Unmarshal(text, &out)
+	return out
+}
+
+func pairsOf(m map[string]string) string {
+	parts := make([]string, 0, len(m))
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		parts = append(parts, k+"="+m[k])
+	}
+	return strings.Join(parts, "&")
+}
+
+// queryPairs writes a query like pairsOf; what is not a query stays as it is.
+func queryPairs(query string) string {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return query
+	}
+	m := map[string]string{}
+	for k, v := range values {
+		m[k] = strings.Join(v, " and ")
+	}
+	return pairsOf(m)
+}

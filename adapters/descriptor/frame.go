@@ -1,0 +1,178 @@
+package descriptor
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/vm"
+
+	"tongma/adapters"
+)
+
+// frame is one run of a descriptor: the values of all names, and the machine that runs its expressions.
+type frame struct {
+	a           *adapter
+	ctx         context.Context
+	q           *adapters.Query // nil for a token's call
+	env         map[string]any
+	tokens      map[string]any    // env["token"]
+	generations map[string]uint64 // of the tokens that the last call used
+	asked       time.Time         // when the first call of verify began
+	vm          vm.VM
+}
+
+// frame makes the names of a verification; of a token's call, when q is nil.
+func (a *adapter) frame(ctx context.Context, q *adapters.Query) *frame {
+	f := &frame{a: a, ctx: ctx, q: q, env: make(map[string]any, 24)}
+	f.env["cred"], f.env["tables"], f.env["now"] = a.cred, a.tables, f.now()
+	f.env["random"] = map[string]any{
+		"hex":    f.draw(alphabet[:16]),
+		"digits": f.draw(alphabet[:10]),
+		"alnum":  f.draw(alphabet),
+	}
+	f.env["uuid"] = f.uuid
+	if q == nil {
+		return f
+	}
+	f.tokens, f.generations = map[string]any{}, map[string]uint64{}
+	f.env["token"], f.env["ticket"], f.env["scan"] = f.tokens, f.ticket(), nil
+	if q.Ticket.Document == nil && q.Ticket.Bytes == nil {
+		f.env["scan"] = q.Ticket.Scan
+	}
+	ids := make(map[string]any, len(q.Place.IDs))
+	for k, v := range q.Place.IDs {
+		ids[k] = v
+	}
+	f.env["place"] = map[string]any{"region": q.Place.Region, "site": q.Place.Site, "city": q.Place.City, "cityName": q.Place.CityName, "ids": ids}
+	f.env["caller"] = map[string]any{"id": q.Caller.ID, "device": q.Caller.Device, "scene": q.Caller.Scene, "purpose": q.Caller.Purpose}
+	f.env["operator"] = map[string]any{"id": q.Operator.ID, "name": q.Operator.Name, "department": q.Operator.Department, "phone": q.Operator.Phone}
+	return f
+}
+
+func (f *frame) now() time.Time { return f.a.host.Now() }
+
+func (f *frame) ticket() map[string]any {
+	t := make(map[string]any, 4)
+	for name, value := range f.q.Ticket.Fields {
+		t[name] = value
+	}
+	if d := f.q.Ticket.Document; d != nil {
+		t["document"], t["documentType"], t["name"] = d.Number, d.Type, d.Name
+	}
+	return t
+}
+
+// alphabet is what random text is made of: digits, hex and alnum are beginnings of it.
+const alphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// draw makes random text of an alphabet, each letter equally likely.
+func (f *frame) draw(letters string) func(int) (string, error) {
+	return func(n int) (string, error) {
+		if n < 1 || n > 1024 {
+			return "", plain("random: from 1 to 1024 characters")
+		}
+		out := make([]byte, 0, n)
+		limit := 256 - 256%len(letters)
+		buf := make([]byte, n)
+		for len(out) < n {
+			f.a.host.Random(buf)
+			for _, b := range buf {
+				if int(b) < limit && len(out) < n {
+					out = append(out, letters[int(b)%len(letters)])
+				}
+			}
+		}
+		return string(out), nil
+	}
+}
+
+func (f *frame) uuid() string {
+	var b [16]byte
+	f.a.host.Random(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	h := hex.EncodeToString(b[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
+
+// eval runs an expression, after the tokens and names that it needs.
+func (f *frame) eval(e *expression) (any, error) {
+	for _, name := range e.tokens {
+		if err := f.fetch(name); err != nil {
+			return nil, err
+		}
+	}
+	for _, b := range e.needs {
+		if err := f.bind(b); err != nil {
+			return nil, err
+		}
+	}
+	return f.run(e)
+}
+
+// bind gives a name its value, unless it has one.
+func (f *frame) bind(b *binding) error {
+	if _, ok := f.env[b.name]; ok {
+		return nil
+	}
+	v, err := f.operand(b.value)
+	if err != nil {
+		return err
+	}
+	f.env[b.name] = v
+	return nil
+}
+
+// run runs an expression whose names all have values. A failure tells the place, never a value.
+func (f *frame) run(e *expression) (any, error) {
+	v, err := f.vm.Run(e.program, f.env)
+	if err == nil {
+		return v, nil
+	}
+	at, what := e.at, "this cannot be computed from what the backend sent"
+	var fe *file.Error
+	if errors.As(err, &fe) && fe.Line == 1 {
+		at = at.right(fe.Column)
+	}
+	var own plainError
+	if errors.As(err, &own) {
+		what = string(own)
+	}
+	return nil, fault(fmt.Sprintf("%s:%d:%d: %s", File, at.line, at.column, what))
+}
+
+func (f *frame) operand(o operand) (any, error) {
+	if o.expr != nil {
+		return f.eval(o.expr)
+	}
+	return o.literal, nil
+}
+
+// holds evaluates a condition.
+func (f *frame) holds(e *expression) (bool, error) {
+	v, err := f.eval(e)
+	if err != nil {
+		return false, err
+	}
+	b, ok := v.(bool)
+	if !ok {
+		return false, fault("a condition gave " + word(v))
+	}
+	return b, nil
+}
+
+// textOf evaluates an operand that must be text for a URL, a header or a form.
+func (f *frame) textOf(o operand, what string) (string, error) {
+	v, err := f.operand(o)
+	if err != nil {
+		return "", err
+	}
+	s, err := sink(v)
+	if err != nil {
+		return "", fault(what + ": " + err.Error())
+	}
+	return s, nil
+}

@@ -1,0 +1,168 @@
+package descriptor
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// The bounds of a JSON text that an expression reads.
+const (
+	maxJSONDepth  = 64
+	maxJSONValues = 50000
+)
+
+var jsonFunctions = []function{
+	{"json", `json(x): what a JSON text says. Numbers become plain text, so that 0 and "0" compare alike; "" gives nil; a decoded value stays`, one(fromJSON), sig(new(func(any) any))},
+	{"tojson", "tojson(x): the JSON text of a value, keys in order of their bytes", one(func(x any) (any, error) {
+		b, err := appendJSON(nil, x)
+		return string(b), err
+	}), sig(new(func(any) string))},
+}
+
+func fromJSON(x any) (any, error) {
+	var text []byte
+	switch x := x.(type) {
+	case string:
+		text = []byte(x)
+	case []byte:
+		text = x
+	case map[string]any, []any:
+		return x, nil
+	default:
+		return nil, typeError("text or bytes", x)
+	}
+	if len(text) == 0 {
+		return nil, nil
+	}
+	if len(text) > maxText {
+		return nil, plain("json: the text has more than %d MiB", maxText>>20)
+	}
+	d := jsonReader{dec: jsontext.NewDecoder(bytes.NewReader(text))}
+	v, err := d.value(0)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := d.dec.ReadToken(); err == nil || d.dec.InputOffset() < int64(len(bytes.TrimRight(text, " \t\r\n"))) {
+		return nil, plain("json: something stands behind the value")
+	}
+	return v, nil
+}
+
+// jsonReader decodes strictly: no duplicate keys, no invalid UTF-8, bounded in depth and size.
+type jsonReader struct {
+	dec    *jsontext.Decoder
+	values int
+}
+
+var errNotJSON = plain("json: the text is not JSON, or has a key twice, or is not UTF-8")
+
+func (r *jsonReader) value(depth int) (any, error) {
+	if r.values++; r.values > maxJSONValues || depth > maxJSONDepth {
+		return nil, plain("json: more than %d values, or nested more than %d deep", maxJSONValues, maxJSONDepth)
+	}
+	tok, err := r.dec.ReadToken()
+	if err != nil {
+		return nil, errNotJSON
+	}
+	switch tok.Kind() {
+	case 'n':
+		return nil, nil
+	case 't', 'f':
+		return tok.Bool(), nil
+	case '"', '0':
+		return tok.String(), nil
+	case '{':
+		return r.object(depth)
+	case '[':
+		return r.array(depth)
+	}
+	return nil, errNotJSON
+}
+
+func (r *jsonReader) object(depth int) (any, error) {
+	m := map[string]any{}
+	for r.dec.PeekKind() != '}' {
+		key, err := r.dec.ReadToken()
+		if err != nil {
+			return nil, errNotJSON
+		}
+		name := key.String()
+		if m[name], err = r.value(depth + 1); err != nil {
+			return nil, err
+		}
+	}
+	_, err := r.dec.ReadToken()
+	return m, err
+}
+
+func (r *jsonReader) array(depth int) (any, error) {
+	list := []any{}
+	for r.dec.PeekKind() != ']' {
+		v, err := r.value(depth + 1)
+		if err != nil {
+			return nil, err
+		}
+		if list = append(list, v); len(list) > maxList {
+			return nil, plain("json: a list has more than %d elements", maxList)
+		}
+	}
+	_, err := r.dec.ReadToken()
+	return list, err
+}
+
+// appendJSON writes a value. Nil inside a decoded value is null; nil itself never passes.
+func appendJSON(dst []byte, v any) ([]byte, error) {
+	if v == nil {
+		return nil, typeError("a value", v)
+	}
+	return appendMember(dst, v)
+}
+
+func appendMember(dst []byte, v any) ([]byte, error) {
+	switch v := v.(type) {
+	case nil:
+		return append(dst, "null"...), nil
+	case string:
+		return jsontext.AppendQuote(dst, v)
+	case int:
+		return strconv.AppendInt(dst, int64(v), 10), nil
+	case bool:
+		return strconv.AppendBool(dst, v), nil
+	case []any:
+		dst = append(dst, '[')
+		for i, item := range v {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			var err error
+			if dst, err = appendMember(dst, item); err != nil {
+				return nil, err
+			}
+		}
+		return append(dst, ']'), nil
+	case map[string]any:
+		keys := make([]string, 0, len(v))
+		for k := range v {
+			keys = append(keys, k)
+		}
+		slices.Sort(keys)
+		dst = append(dst, '{')
+		for i, k := range keys {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			var err error
+			if dst, err = jsontext.AppendQuote(dst, k); err != nil {
+				return nil, plain("tojson: a key is not UTF-8")
+			}
+			if dst, err = appendMember(append(dst, ':'), v[k]); err != nil {
+				return nil, err
+			}
+		}
+		return append(dst, '}'), nil
+	}
+	return nil, typeError("text, a number, true, false, a list or a map", v)
+}

@@ -1,0 +1,166 @@
+package descriptor
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"tongma/adapters"
+)
+
+// send makes a call and leaves its reply in the names body and http.
+func (f *frame) send(c *call) (*adapters.Reply, error) {
+	out, err := f.request(c)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := f.a.host.Send(f.ctx, out)
+	if err != nil {
+		return nil, err
+	}
+	header := make(map[string]any, len(reply.Header))
+	for name, values := range reply.Header {
+		header[strings.ToLower(name)] = strings.Join(values, ", ")
+	}
+	f.env["body"], f.env["http"] = reply.Body, map[string]any{"status": reply.Status, "header": header}
+	return reply, nil
+}
+
+// request evaluates all that is sent: path and query, then the body, then the headers, which may sign the others.
+func (f *frame) request(c *call) (*adapters.Call, error) {
+	path, err := f.path(c.path)
+	if err != nil {
+		return nil, err
+	}
+	query, err := f.encoded(c.query, "query", queryEscape)
+	if err != nil {
+		return nil, err
+	}
+	body, err := f.body(c.body)
+	if err != nil {
+		return nil, err
+	}
+	out := &adapters.Call{
+		Method: c.method, Endpoint: c.endpoint, Target: path, Body: body,
+		Timeout: f.a.info.Limits.Timeout, MaxReply: f.a.info.Limits.Body,
+	}
+	if query != "" {
+		out.Target += "?" + query
+	}
+	f.env["sent"] = map[string]any{"path": path, "query": query, "body": string(body)}
+	for _, h := range c.headers {
+		v, err := f.textOf(h.value, "header "+h.name)
+		if err != nil {
+			return nil, err
+		}
+		if strings.ContainsFunc(v, control) {
+			return nil, fault("header " + h.name + ": its value has a control character")
+		}
+		out.Header = append(out.Header, adapters.HeaderField{Name: h.name, Value: v})
+	}
+	return out, nil
+}
+
+func control(r rune) bool { return r < 0x20 || r == 0x7f }
+
+// path puts each value into the path as one segment, or a part of one.
+func (f *frame) path(parts []part) (string, error) {
+	var b strings.Builder
+	for _, p := range parts {
+		if p.value == nil {
+			b.WriteString(p.literal)
+			continue
+		}
+		v, err := f.textOf(operand{expr: p.value}, "path")
+		if err != nil {
+			return "", err
+		}
+		if v == "" || v == "." || v == ".." || strings.ContainsFunc(v, control) {
+			return "", fault("path: a value is empty, or not what a path can have")
+		}
+		b.WriteString(url.PathEscape(v))
+	}
+	return b.String(), nil
+}
+
+func queryEscape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
+
+// encoded writes k=v&… in the order of the descriptor.
+func (f *frame) encoded(fields []field, what string, escape func(string) string) (string, error) {
+	var b strings.Builder
+	for i, p := range fields {
+		v, err := f.textOf(p.value, what+" "+p.name)
+		if err != nil {
+			return "", err
+		}
+		if i > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(escape(p.name))
+		b.WriteByte('=')
+		b.WriteString(escape(v))
+	}
+	return b.String(), nil
+}
+
+func (f *frame) body(b body) ([]byte, error) {
+	switch {
+	case b.json != nil:
+		return f.json(nil, b.json)
+	case b.form != nil:
+		s, err := f.encoded(b.form, "form", url.QueryEscape)
+		return []byte(s), err
+	case b.raw != nil:
+		v, err := f.operand(*b.raw)
+		if err != nil {
+			return nil, err
+		}
+		raw, err := bytesOf(v)
+		if err != nil {
+			return nil, fault("raw: " + err.Error())
+		}
+		return raw, nil
+	}
+	return nil, nil
+}
+
+// json writes a JSON body in the order of the descriptor. Nil never reaches it.
+func (f *frame) json(dst []byte, j *jsonBody) ([]byte, error) {
+	var err error
+	switch {
+	case j.leaf != nil:
+		v, err := f.operand(*j.leaf)
+		if err != nil {
+			return nil, err
+		}
+		if dst, err = appendJSON(dst, v); err != nil {
+			return nil, fault("json: " + err.Error())
+		}
+		return dst, nil
+	case j.isMap:
+		dst = append(dst, '{')
+		for i, m := range j.object {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			if dst, err = jsontext.AppendQuote(dst, m.name); err != nil {
+				return nil, fault("json: a key is not UTF-8")
+			}
+			if dst, err = f.json(append(dst, ':'), m.value); err != nil {
+				return nil, err
+			}
+		}
+		return append(dst, '}'), nil
+	}
+	dst = append(dst, '[')
+	for i, item := range j.array {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if dst, err = f.json(dst, item); err != nil {
+			return nil, err
+		}
+	}
+	return append(dst, ']'), nil
+}

@@ -1,0 +1,563 @@
+package descriptor
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"tongma/adapters"
+	"tongma/standard"
+)
+
+// spec is a descriptor as it was read, before its expressions are compiled.
+type spec struct {
+	at         position
+	system     string
+	version    string
+	name       standard.Text
+	region     string
+	zone       *time.Location
+	provenance struct {
+		is              string
+		from, synthetic []string
+		at              position
+	}
+	credentials []pair[adapters.Credential]
+	endpoints   []string
+	forms       []formSpec
+	formsAt     position
+	tokens      []pair[tokenSpec]
+	common      callSpec
+	verify      []callSpec
+	verifyAt    position
+	record      recordSpec
+	statuses    map[string]statusRow
+	tables      map[string]map[string]string
+	limits      adapters.Limits
+	freshness   adapters.Freshness
+	records     bool
+	probe       *probeSpec
+}
+
+type formSpec struct {
+	at         position
+	form       adapters.Form
+	expires    *scalar
+	provenance string
+}
+
+// callSpec is one call, or a step without one. `common` is read into it too.
+type callSpec struct {
+	at       position
+	when     *scalar
+	method   string
+	path     scalar
+	endpoint string
+	common   bool
+	query    []pair[scalar]
+	headers  []pair[scalar]
+	let      []pair[scalar]
+	then     []pair[scalar]
+	body     bodySpec
+	outcome  []outcomeSpec
+}
+
+// bodySpec is the body of a call: at most one of its members is set.
+type bodySpec struct {
+	json *jsonSpec
+	form []pair[scalar]
+	raw  *scalar
+}
+
+func (b bodySpec) empty() bool { return b.json == nil && b.form == nil && b.raw == nil }
+
+// jsonSpec is a JSON value with expressions for leaves.
+type jsonSpec struct {
+	scalar *scalar
+	object []pair[*jsonSpec]
+	array  []*jsonSpec
+	isMap  bool
+}
+
+type outcomeSpec struct {
+	at    position
+	when  *scalar
+	is    string
+	token string
+	after *scalar
+}
+
+type tokenSpec struct {
+	at              position
+	obtain, renewal *callSpec
+	value, expires  *scalar
+	lives, renew    time.Duration
+}
+
+// recordSpec holds the expressions of a record: members by their path in the national record, such as holder.name.
+type recordSpec struct {
+	at      position
+	let     []pair[scalar]
+	check   *scalar
+	status  *scalar
+	expires *scalar
+	subject *scalar
+	members []pair[scalar]
+	others  *othersSpec
+}
+
+type othersSpec struct{ of, region, status *scalar }
+
+type probeSpec struct {
+	at   position
+	scan *scalar
+	is   []string
+}
+
+// statusRow is a row of the table of statuses.
+type statusRow struct {
+	status       standard.Status
+	colour, text string
+}
+
+var methods = []string{"get", "post", "put"}
+
+// outcomes are the words that a clause may say.
+var outcomes = map[string]struct{}{
+	"verified": {}, "next": {}, "expired": {}, "not_found": {}, "unrecognised": {}, "refused": {},
+	"busy": {}, "quota": {}, "retry": {}, "renew": {},
+}
+
+func (r *reader) spec(root *yaml.Node) *spec {
+	s := &spec{at: at(root), statuses: map[string]statusRow{}, tables: map[string]map[string]string{}, zone: standard.Zone}
+	r.fields(root, "a descriptor", map[string]func(*yaml.Node){
+		"system":      r.text(&s.system, "system"),
+		"version":     r.text(&s.version, "version"),
+		"name":        r.name(&s.name),
+		"region":      r.text(&s.region, "region"),
+		"zone":        r.zone(&s.zone),
+		"provenance":  r.provenance(s),
+		"credentials": r.credentials(&s.credentials),
+		"endpoints":   r.texts(&s.endpoints, "endpoints"),
+		"recognise": func(n *yaml.Node) {
+			s.formsAt = at(n)
+			for _, item := range r.sequence(n, "recognise") {
+				s.forms = append(s.forms, r.form(item))
+			}
+		},
+		"tokens": func(n *yaml.Node) {
+			for _, p := range r.mapping(n, "tokens") {
+				s.tokens = append(s.tokens, pair[tokenSpec]{p.key, p.at, r.token(p.value)})
+			}
+		},
+		"common": func(n *yaml.Node) { s.common = r.call(n, "common", "query", "headers", "let") },
+		"verify": func(n *yaml.Node) {
+			s.verifyAt = at(n)
+			for _, item := range r.sequence(n, "verify") {
+				s.verify = append(s.verify, r.call(item, "a step of verify",
+					append(methods, "when", "endpoint", "query", "headers", "let", "json", "form", "raw", "then", "outcome")...))
+			}
+		},
+		"record":    func(n *yaml.Node) { s.record = r.record(n) },
+		"statuses":  r.statuses(s.statuses),
+		"tables":    r.tables(s.tables),
+		"limits":    r.limits(&s.limits),
+		"freshness": r.freshness(&s.freshness),
+		"effects":   r.effects(&s.records),
+		"probe":     func(n *yaml.Node) { s.probe = r.probe(n) },
+	}, "system", "version", "name", "region", "provenance", "recognise", "verify", "record", "statuses")
+	return s
+}
+
+func (r *reader) name(into *standard.Text) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		r.fields(n, "name", map[string]func(*yaml.Node){
+			"zh": r.text(&into.Zh, "name.zh"),
+			"en": r.text(&into.En, "name.en"),
+		}, "zh", "en")
+	}
+}
+
+func (r *reader) zone(into **time.Location) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		s := r.scalar(n, "zone")
+		t, err := time.Parse("-07:00", s.text)
+		if err != nil {
+			r.find(s.at, "zone is not an offset", `write it like "+08:00"`)
+			return
+		}
+		_, offset := t.Zone()
+		*into = time.FixedZone(s.text, offset)
+	}
+}
+
+func (r *reader) provenance(s *spec) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		p := &s.provenance
+		p.at = at(n)
+		r.fields(n, "provenance", map[string]func(*yaml.Node){
+			"is":        r.text(&p.is, "provenance.is"),
+			"from":      r.texts(&p.from, "provenance.from"),
+			"synthetic": r.texts(&p.synthetic, "provenance.synthetic"),
+		}, "is")
+	}
+}
+
+func (r *reader) credentials(into *[]pair[adapters.Credential]) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		for _, p := range r.mapping(n, "credentials") {
+			var kind string
+			r.text(&kind, "credential "+p.key)(p.value)
+			if kind != "text" && kind != "secret" {
+				r.find(at(p.value), fmt.Sprintf("credential %s is neither text nor secret", p.key), "write secret for whatever must never be printed, else text")
+			}
+			*into = append(*into, pair[adapters.Credential]{p.key, p.at, adapters.Credential{Name: p.key, Secret: kind != "text"}})
+		}
+	}
+}
+
+func (r *reader) form(n *yaml.Node) formSpec {
+	f := formSpec{at: at(n)}
+	var opaque string
+	r.fields(n, "a form of recognise", map[string]func(*yaml.Node){
+		"url":  r.text(&f.form.URL, "url"),
+		"text": r.text(&f.form.Text, "text"),
+		"params": func(n *yaml.Node) {
+			f.form.Params = map[string]string{}
+			for _, p := range r.mapping(n, "params") {
+				var v string
+				r.text(&v, "params."+p.key)(p.value)
+				f.form.Params[p.key] = v
+			}
+		},
+		"json": func(n *yaml.Node) {
+			f.form.JSON = &adapters.JSONForm{}
+			r.fields(n, "json", map[string]func(*yaml.Node){
+				"has":   r.texts(&f.form.JSON.Has, "has"),
+				"lacks": r.texts(&f.form.JSON.Lacks, "lacks"),
+			}, "has")
+		},
+		"bytes": func(n *yaml.Node) {
+			f.form.Bytes = &adapters.BytesForm{}
+			r.fields(n, "bytes", map[string]func(*yaml.Node){"starts": r.text(&f.form.Bytes.Starts, "starts")}, "starts")
+		},
+		"opaque": func(n *yaml.Node) {
+			r.fields(n, "opaque", map[string]func(*yaml.Node){"max": r.text(&opaque, "max")}, "max")
+			var err error
+			if f.form.Opaque, err = strconv.Atoi(opaque); err != nil || f.form.Opaque < 1 {
+				r.find(at(n), "opaque.max is not a number of bytes", "write for example {max: 512}")
+			}
+		},
+		"document":   r.texts(&f.form.Document, "document"),
+		"expires":    r.value(&f.expires, "expires"),
+		"provenance": r.text(&f.provenance, "provenance"),
+	})
+	if err := f.form.Check(); err != nil {
+		r.find(f.at, err.Error(), "")
+	}
+	return f
+}
+
+func (r *reader) token(n *yaml.Node) tokenSpec {
+	t := tokenSpec{at: at(n)}
+	call := func(into **callSpec, what string) func(*yaml.Node) {
+		return func(n *yaml.Node) {
+			c := r.call(n, what, append(methods, "endpoint", "common", "query", "headers", "let", "json", "form", "raw", "then", "outcome")...)
+			*into = &c
+		}
+	}
+	r.fields(n, "a token", map[string]func(*yaml.Node){
+		"obtain":  call(&t.obtain, "obtain"),
+		"renewal": call(&t.renewal, "renewal"),
+		"value":   r.value(&t.value, "value"),
+		"expires": r.value(&t.expires, "expires"),
+		"lives":   r.duration(&t.lives, "lives"),
+		"renew":   r.duration(&t.renew, "renew"),
+	}, "obtain", "value")
+	if t.expires == nil && t.lives == 0 {
+		r.find(t.at, "a token needs lives or expires", "say how long it lives, such as  lives: 24h")
+	}
+	return t
+}
+
+// call reads a call with the keys that are allowed here.
+func (r *reader) call(n *yaml.Node, what string, allowed ...string) callSpec {
+	c := callSpec{at: at(n)}
+	all := map[string]func(*yaml.Node){
+		"when":     r.value(&c.when, "when"),
+		"endpoint": r.text(&c.endpoint, "endpoint"),
+		"common":   func(n *yaml.Node) { c.common = r.flag(n, "common") },
+		"query":    r.values(&c.query, "query"),
+		"headers":  r.values(&c.headers, "headers"),
+		"let":      r.values(&c.let, "let"),
+		"then":     r.values(&c.then, "then"),
+		"json":     func(n *yaml.Node) { c.body.json = r.json(n) },
+		"form":     r.values(&c.body.form, "form"),
+		"raw":      r.value(&c.body.raw, "raw"),
+		"outcome": func(n *yaml.Node) {
+			for _, item := range r.sequence(n, "outcome") {
+				c.outcome = append(c.outcome, r.outcome(item))
+			}
+		},
+	}
+	for _, m := range methods {
+		all[m] = func(n *yaml.Node) {
+			if c.method != "" {
+				r.find(at(n), "a call has one method, and this is the second", "make a step of each call")
+			}
+			c.method, c.path = strings.ToUpper(m), r.scalar(n, m)
+		}
+	}
+	known := map[string]func(*yaml.Node){}
+	for _, k := range allowed {
+		known[k] = all[k]
+	}
+	r.fields(n, what, known)
+	bodies := 0
+	for _, has := range []bool{c.body.json != nil, c.body.form != nil, c.body.raw != nil} {
+		if has {
+			bodies++
+		}
+	}
+	if bodies > 1 {
+		r.find(c.at, "a call has one body, and this has more", "keep one of json, form, raw")
+	}
+	return c
+}
+
+func (r *reader) json(n *yaml.Node) *jsonSpec {
+	switch n.Kind {
+	case yaml.MappingNode:
+		j := &jsonSpec{isMap: true}
+		for _, p := range r.mapping(n, "json") {
+			j.object = append(j.object, pair[*jsonSpec]{p.key, p.at, r.json(p.value)})
+		}
+		return j
+	case yaml.SequenceNode:
+		j := &jsonSpec{}
+		for _, item := range n.Content {
+			j.array = append(j.array, r.json(item))
+		}
+		return j
+	}
+	s := r.scalar(n, "json")
+	return &jsonSpec{scalar: &s}
+}
+
+func (r *reader) outcome(n *yaml.Node) outcomeSpec {
+	o := outcomeSpec{at: at(n)}
+	r.fields(n, "a clause of outcome", map[string]func(*yaml.Node){
+		"when":  r.value(&o.when, "when"),
+		"is":    r.text(&o.is, "is"),
+		"token": r.text(&o.token, "token"),
+		"after": r.value(&o.after, "after"),
+	}, "when", "is")
+	if _, ok := outcomes[o.is]; !ok && o.is != "" {
+		r.find(o.at, fmt.Sprintf("no outcome is called %q", o.is), "it is one of "+list(outcomes))
+	}
+	if (o.is == "renew") != (o.token != "") {
+		r.find(o.at, "renew and token go together", "write  is: renew, token: NAME")
+	}
+	if o.after != nil && o.is != "retry" && o.is != "busy" && o.is != "quota" {
+		r.find(o.at, "after goes with retry, busy and quota only", "leave it out")
+	}
+	return o
+}
+
+func (r *reader) record(n *yaml.Node) recordSpec {
+	rec := recordSpec{at: at(n)}
+	group := func(prefix string, names ...string) func(*yaml.Node) {
+		return func(n *yaml.Node) {
+			for _, p := range r.mapping(n, prefix) {
+				if !slices.Contains(names, p.key) {
+					r.find(p.at, fmt.Sprintf("%s has no member %q", prefix, p.key), "it has "+strings.Join(names, ", "))
+					continue
+				}
+				if p.value.Kind != yaml.MappingNode {
+					rec.members = append(rec.members, pair[scalar]{prefix + "." + p.key, p.at, r.scalar(p.value, p.key)})
+					continue
+				}
+				for _, q := range r.mapping(p.value, p.key) {
+					path := prefix + "." + p.key + "." + q.key
+					if _, ok := recordMembers[path]; !ok {
+						r.find(q.at, fmt.Sprintf("%s.%s has no member %q", prefix, p.key, q.key), "")
+						continue
+					}
+					rec.members = append(rec.members, pair[scalar]{path, q.at, r.scalar(q.value, q.key)})
+				}
+			}
+		}
+	}
+	r.fields(n, "record", map[string]func(*yaml.Node){
+		"let":     r.values(&rec.let, "let"),
+		"check":   r.value(&rec.check, "check"),
+		"status":  r.value(&rec.status, "status"),
+		"expires": r.value(&rec.expires, "expires"),
+		"subject": r.value(&rec.subject, "subject"),
+		"holder":  group("holder", "name", "sex", "nationality", "idType", "idNumber", "region", "address", "phone", "history"),
+		"health":  group("health", "temperature", "symptoms", "riskAreas", "nucleic", "antibody", "vaccine"),
+		"others": func(n *yaml.Node) {
+			rec.others = &othersSpec{}
+			r.fields(n, "others", map[string]func(*yaml.Node){
+				"of":     r.value(&rec.others.of, "of"),
+				"region": r.value(&rec.others.region, "region"),
+				"status": r.value(&rec.others.status, "status"),
+			}, "of", "status")
+		},
+	}, "status")
+	return rec
+}
+
+// words of a status row: what it is in the national coding.
+var statusWords = map[string]standard.Status{"green": standard.Green, "yellow": standard.Yellow, "red": standard.Red, "none": standard.None}
+
+func (r *reader) statuses(into map[string]statusRow) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		for i, p := range r.mapping(n, "statuses") {
+			if k := n.Content[2*i]; k.Tag != "!!str" {
+				r.find(p.at, fmt.Sprintf("%s would be a number or a word of YAML's own", p.key), fmt.Sprintf("quote it: %q", p.key))
+			}
+			var is string
+			var row statusRow
+			r.fields(p.value, "a status", map[string]func(*yaml.Node){
+				"is":     r.text(&is, "is"),
+				"colour": r.text(&row.colour, "colour"),
+				"text":   r.text(&row.text, "text"),
+			}, "is")
+			var ok bool
+			if row.status, ok = statusWords[is]; !ok {
+				r.find(at(p.value), fmt.Sprintf("%q is not a status", is), "it is green, yellow, red or none")
+			}
+			if row.colour == "" {
+				row.colour = string(row.status.Colour())
+			}
+			into[p.key] = row
+		}
+	}
+}
+
+func (r *reader) tables(into map[string]map[string]string) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		for _, p := range r.mapping(n, "tables") {
+			table := map[string]string{}
+			for i, row := range r.mapping(p.value, "table "+p.key) {
+				if k := p.value.Content[2*i]; k.Tag != "!!str" {
+					r.find(row.at, fmt.Sprintf("%s would be a number or a word of YAML's own", row.key), fmt.Sprintf("quote it: %q", row.key))
+				}
+				var v string
+				r.text(&v, p.key+" "+row.key)(row.value)
+				table[row.key] = v
+			}
+			into[p.key] = table
+		}
+	}
+}
+
+func (r *reader) flag(n *yaml.Node, what string) bool {
+	s := r.scalar(n, what)
+	if s.text != "true" && s.text != "false" {
+		r.find(s.at, what+" is neither true nor false", "")
+	}
+	return s.text == "true"
+}
+
+func (r *reader) duration(into *time.Duration, what string) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		s := r.scalar(n, what)
+		d, err := time.ParseDuration(s.text)
+		if err != nil || d <= 0 {
+			r.find(s.at, what+" is not a time span", "write it like 500ms, 30s, 12m or 24h")
+			return
+		}
+		*into = d
+	}
+}
+
+func (r *reader) limits(l *adapters.Limits) func(*yaml.Node) {
+	number := func(into *int, what string, low, high int) func(*yaml.Node) {
+		return func(n *yaml.Node) {
+			s := r.scalar(n, what)
+			v, err := strconv.Atoi(s.text)
+			if err != nil || v < low || v > high {
+				r.find(s.at, fmt.Sprintf("%s is not a whole number from %d to %d", what, low, high), "")
+				return
+			}
+			*into = v
+		}
+	}
+	return func(n *yaml.Node) {
+		r.fields(n, "limits", map[string]func(*yaml.Node){
+			"timeout":     r.duration(&l.Timeout, "timeout"),
+			"concurrency": number(&l.Concurrency, "concurrency", 1, 100000),
+			"retry":       number(&l.Retry, "retry", 0, 1),
+			"rate": func(n *yaml.Node) {
+				s := r.scalar(n, "rate")
+				v, err := strconv.ParseFloat(strings.TrimSuffix(s.text, "/s"), 64)
+				if err != nil || !strings.HasSuffix(s.text, "/s") || v <= 0 || v > 1e6 {
+					r.find(s.at, "rate is not a number of calls a second", "write it like 500/s")
+					return
+				}
+				l.Rate = v
+			},
+			"body": func(n *yaml.Node) {
+				s := r.scalar(n, "body")
+				v, ok := size(s.text)
+				if !ok || v < 1 || v > 16<<20 {
+					r.find(s.at, "body is not a size up to 16MiB", "write it like 64KiB")
+					return
+				}
+				l.Body = v
+			},
+		})
+	}
+}
+
+// size reads 512B, 64KiB, 1MiB.
+func size(s string) (int64, bool) {
+	for unit, factor := range map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20} {
+		if digits, ok := strings.CutSuffix(s, unit); ok {
+			v, err := strconv.ParseInt(digits, 10, 32)
+			return v * factor, err == nil
+		}
+	}
+	v, err := strconv.ParseInt(strings.TrimSuffix(s, "B"), 10, 32)
+	return v, err == nil
+}
+
+func (r *reader) freshness(f *adapters.Freshness) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		r.fields(n, "freshness", map[string]func(*yaml.Node){
+			"green":  r.duration(&f.Green, "green"),
+			"yellow": r.duration(&f.Yellow, "yellow"),
+			"red":    r.duration(&f.Red, "red"),
+		})
+	}
+}
+
+func (r *reader) effects(into *bool) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		var s string
+		r.text(&s, "effects")(n)
+		if *into = s == "visit"; !*into {
+			r.find(at(n), "effects is not visit", "leave it out unless the backend records each call as a visit")
+		}
+	}
+}
+
+func (r *reader) probe(n *yaml.Node) *probeSpec {
+	p := &probeSpec{at: at(n)}
+	r.fields(n, "probe", map[string]func(*yaml.Node){
+		"scan": r.value(&p.scan, "scan"),
+		"is":   r.texts(&p.is, "is"),
+	}, "scan", "is")
+	for _, w := range p.is {
+		if _, ok := outcomes[w]; !ok || w == "next" || w == "retry" || w == "renew" {
+			r.find(p.at, fmt.Sprintf("no outcome of a probe is called %q", w), "it is one of verified, expired, not_found, unrecognised, refused")
+		}
+	}
+	return p
+}

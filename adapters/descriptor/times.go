@@ -1,0 +1,86 @@
+package descriptor
+
+import (
+	"strings"
+	"time"
+)
+
+var timeFunctions = []function{
+	{"seconds", "seconds(t): seconds since 1970 as a number", onTime(func(t time.Time) any { return int(t.Unix()) }), sig(new(func(time.Time) int))},
+	{"millis", "millis(t): milliseconds since 1970 as a number", onTime(func(t time.Time) any { return int(t.UnixMilli()) }), sig(new(func(time.Time) int))},
+	{"fromSeconds", "fromSeconds(x): the time so many seconds after 1970", fromEpoch(func(n int64) time.Time { return time.Unix(n, 0) }), sig(new(func(any) time.Time))},
+	{"fromMillis", "fromMillis(x): the time so many milliseconds after 1970", fromEpoch(time.UnixMilli), sig(new(func(any) time.Time))},
+	{"duration", `duration(x): a time span such as "500ms", "60s", "24h"`, onText(func(s string) (any, error) {
+		d, err := time.ParseDuration(s)
+		return d, opaque(err, `duration: write it like "60s"`)
+	}), sig(new(func(string) time.Duration))},
+}
+
+// zoneFunctions are those that depend on the descriptor's zone; a compiler makes its own.
+func zoneFunctions(zone *time.Location) []function {
+	return []function{
+		{"time", `time(text, layout): the time that text writes, in the descriptor's zone; layouts like "yyyy-MM-dd HH:mm:ss"`, func(args ...any) (any, error) {
+			layout, err := goLayout(args[1].(string))
+			if err != nil {
+				return nil, err
+			}
+			s, ok := args[0].(string)
+			if !ok {
+				return nil, typeError("text", args[0])
+			}
+			t, err := time.ParseInLocation(layout, s, zone)
+			return t, opaque(err, "time: the text is not of that layout")
+		}, sig(new(func(any, string) time.Time))},
+		{"format", "format(t, layout): a time as text, in the descriptor's zone", func(args ...any) (any, error) {
+			layout, err := goLayout(args[1].(string))
+			if err != nil {
+				return nil, err
+			}
+			return args[0].(time.Time).In(zone).Format(layout), nil
+		}, sig(new(func(time.Time, string) string))},
+		{"dayEnd", "dayEnd(t): the end of t's calendar day, in the descriptor's zone", func(args ...any) (any, error) {
+			y, m, d := args[0].(time.Time).In(zone).Date()
+			return time.Date(y, m, d+1, 0, 0, 0, 0, zone), nil
+		}, sig(new(func(time.Time) time.Time))},
+	}
+}
+
+func onTime(f func(time.Time) any) func(...any) (any, error) {
+	return func(args ...any) (any, error) {
+		t, ok := args[0].(time.Time)
+		if !ok {
+			return nil, typeError("a time", args[0])
+		}
+		return f(t), nil
+	}
+}
+
+// fromEpoch accepts what lies between the years 1970 and 9999, so that no arithmetic overflows.
+func fromEpoch(f func(int64) time.Time) func(...any) (any, error) {
+	return func(args ...any) (any, error) {
+		n, err := toInt(args[0])
+		if err != nil {
+			return nil, err
+		}
+		t := f(int64(n.(int)))
+		if t.Year() < 1970 || t.Year() > 9999 {
+			return nil, plain("the number is not a time after 1970 in this unit")
+		}
+		return t, nil
+	}
+}
+
+// layoutParts are the letters of layouts as protocols write them.
+var layoutParts = strings.NewReplacer("yyyy", "2006", "MM", "01", "dd", "02", "HH", "15", "mm", "04", "ss", "05", ".SSS", ".000", ".S", ".0")
+
+// goLayout translates yyyy-MM-dd HH:mm:ss.SSS.
+func goLayout(layout string) (string, error) {
+	rest := layout
+	for _, part := range []string{"yyyy", "MM", "dd", "HH", "mm", "ss", ".SSS", ".S"} {
+		rest = strings.ReplaceAll(rest, part, "")
+	}
+	if strings.Trim(rest, " -/:TZ年月日时分秒") != "" || len(layout) > 64 {
+		return "", plain("a layout is made of yyyy MM dd HH mm ss .SSS and separators")
+	}
+	return layoutParts.Replace(layout), nil
+}

@@ -1,0 +1,240 @@
+package descriptor
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxFile bounds a descriptor and a fixture file, in bytes.
+const maxFile = 256 << 10
+
+// reader walks a YAML file with a finding for whatever is not as it should be.
+type reader struct{ collector }
+
+// scalar is a YAML scalar: a literal, or an expression when it begins with "=".
+type scalar struct {
+	text   string // the literal, or the expression without its "="
+	isExpr bool
+	kind   string // YAML's tag: !!str, !!int, !!float, !!bool
+	at     position
+	inner  position // where an expression's first character stands
+}
+
+// pair is a key with its value, where the order of a mapping counts.
+type pair[T any] struct {
+	key   string
+	at    position
+	value T
+}
+
+var yamlLine = regexp.MustCompile(`line (\d+): `)
+
+// document parses the one YAML document of src and gives its root.
+func (r *reader) document(src []byte) *yaml.Node {
+	if len(src) > maxFile {
+		r.find(position{1, 1}, fmt.Sprintf("the file has more than %d KiB", maxFile>>10), "split it, or leave out what is not needed")
+		return nil
+	}
+	dec := yaml.NewDecoder(strings.NewReader(string(src)))
+	var doc yaml.Node
+	if err := dec.Decode(&doc); err != nil {
+		r.syntax(err)
+		return nil
+	}
+	var more yaml.Node
+	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
+		r.find(position{1, 1}, "the file holds more than one YAML document", "keep one, without a further ---")
+		return nil
+	}
+	if !r.plain(&doc, 0) {
+		return nil
+	}
+	return doc.Content[0]
+}
+
+// syntax reports what YAML itself refuses.
+func (r *reader) syntax(err error) {
+	at, what := position{1, 1}, strings.TrimPrefix(err.Error(), "yaml: ")
+	if errors.Is(err, io.EOF) {
+		what = "the file is empty"
+	}
+	if m := yamlLine.FindStringSubmatch(what); m != nil {
+		at.line, _ = strconv.Atoi(m[1])
+		what = strings.Replace(what, m[0], "", 1)
+	}
+	r.find(at, "not YAML: "+what, "indent with spaces, and quote an expression that has any of , : # ? { } [ ]")
+}
+
+// plain refuses what makes YAML surprising: anchors, aliases, tags of one's own, duplicate keys, great depth.
+func (r *reader) plain(n *yaml.Node, depth int) bool {
+	ok := true
+	switch {
+	case depth > 20:
+		r.find(at(n), "nested too deeply", "20 levels are enough for any dialect")
+		return false
+	case n.Kind == yaml.AliasNode || n.Anchor != "":
+		r.find(at(n), "anchors and aliases are not part of the language", "write the value out")
+		return false
+	case n.Style&yaml.TaggedStyle != 0:
+		r.find(at(n), "YAML tags are not part of the language", "leave the "+n.Tag+" out")
+		return false
+	}
+	if n.Kind == yaml.MappingNode {
+		seen := map[string]bool{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			k := n.Content[i]
+			if seen[k.Value] && k.Kind == yaml.ScalarNode {
+				r.find(at(k), fmt.Sprintf("%q stands here twice", k.Value), "keep one of them")
+				ok = false
+			}
+			seen[k.Value] = true
+		}
+	}
+	for _, c := range n.Content {
+		ok = r.plain(c, depth+1) && ok
+	}
+	return ok
+}
+
+func at(n *yaml.Node) position { return position{n.Line, n.Column} }
+
+// fields reads a mapping by a table of its keys. what names the mapping in findings.
+func (r *reader) fields(n *yaml.Node, what string, known map[string]func(*yaml.Node), required ...string) {
+	seen := map[string]bool{}
+	for _, p := range r.mapping(n, what) {
+		read, ok := known[p.key]
+		if !ok {
+			r.find(p.at, fmt.Sprintf("%s has no key %q", what, p.key), "it has "+list(known))
+			continue
+		}
+		seen[p.key] = true
+		read(p.value)
+	}
+	if n.Kind != yaml.MappingNode {
+		return
+	}
+	for _, k := range required {
+		if !seen[k] {
+			r.find(at(n), fmt.Sprintf("%s needs %q", what, k), "")
+		}
+	}
+}
+
+// mapping gives the pairs of a mapping in their order.
+func (r *reader) mapping(n *yaml.Node, what string) []pair[*yaml.Node] {
+	if n.Kind != yaml.MappingNode {
+		r.find(at(n), what+" must be a mapping", "write  key: value  lines below it")
+		return nil
+	}
+	var out []pair[*yaml.Node]
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		if k.Kind != yaml.ScalarNode || strings.HasPrefix(k.Value, "=") {
+			r.find(at(k), "YAML has split an expression here", "quote the whole expression: '=…'")
+			continue
+		}
+		if v.Kind == yaml.ScalarNode && v.Tag == "!!null" && v.Style == 0 {
+			r.find(at(k), fmt.Sprintf("%q has no value", k.Value), "give it one; if it is the rest of an expression that YAML has split, quote the whole expression: '=…'")
+			continue
+		}
+		out = append(out, pair[*yaml.Node]{k.Value, at(k), v})
+	}
+	return out
+}
+
+// list gives the keys of a table for people.
+func list[T any](known map[string]T) string {
+	keys := make([]string, 0, len(known))
+	for k := range known {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return strings.Join(keys, ", ")
+}
+
+// sequence gives the items of a list.
+func (r *reader) sequence(n *yaml.Node, what string) []*yaml.Node {
+	if n.Kind != yaml.SequenceNode {
+		r.find(at(n), what+" must be a list", "begin each item with  - ")
+		return nil
+	}
+	return n.Content
+}
+
+// scalar reads a literal or an expression.
+func (r *reader) scalar(n *yaml.Node, what string) scalar {
+	s := scalar{at: at(n), kind: n.Tag}
+	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
+		mend := "write one value"
+		if n.Kind == yaml.MappingNode && len(n.Content) > 0 && strings.HasPrefix(n.Content[0].Value, "=") {
+			mend = "YAML has split an expression here: quote it whole: '=…'"
+		}
+		r.find(s.at, what+" must be a single value", mend)
+		return s
+	}
+	s.text = n.Value
+	if !strings.HasPrefix(s.text, "=") {
+		return s
+	}
+	if strings.HasPrefix(s.text, "==") {
+		s.text = s.text[1:]
+		return s
+	}
+	if plain := n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0; plain {
+		if n.LineComment != "" || strings.ContainsAny(s.text, ",:#?{}[]") {
+			r.find(s.at, what+": YAML may cut or split this expression", "quote it: '"+s.text+"'")
+		}
+		s.inner = position{n.Line, n.Column + 1}
+	} else {
+		s.inner = position{n.Line, n.Column + 2}
+	}
+	s.text, s.isExpr = s.text[1:], true
+	return s
+}
+
+// text reads a literal text into *into.
+func (r *reader) text(into *string, what string) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		s := r.scalar(n, what)
+		if s.isExpr {
+			r.find(s.at, what+" cannot be an expression", "write the value itself")
+			return
+		}
+		*into = s.text
+	}
+}
+
+// value reads a literal or an expression into *into.
+func (r *reader) value(into **scalar, what string) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		s := r.scalar(n, what)
+		*into = &s
+	}
+}
+
+// texts reads a list of literal texts.
+func (r *reader) texts(into *[]string, what string) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		for _, item := range r.sequence(n, what) {
+			var s string
+			r.text(&s, what)(item)
+			*into = append(*into, s)
+		}
+	}
+}
+
+// values reads a mapping of names to literals or expressions, in its order.
+func (r *reader) values(into *[]pair[scalar], what string) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		for _, p := range r.mapping(n, what) {
+			*into = append(*into, pair[scalar]{p.key, p.at, r.scalar(p.value, what+" "+p.key)})
+		}
+	}
+}
