@@ -9,7 +9,7 @@ import (
 	"tongma/standard"
 )
 
-// Entry is one system in a catalogue.
+// Entry is one system in a catalogue. Its methods are for the entries that a catalogue gives, not for those that it is made of.
 type Entry struct {
 	Info    Info
 	Adapter Adapter
@@ -43,8 +43,8 @@ func (c *claim) take(t *Ticket) (*Entry, bool) {
 	return c.entry, true
 }
 
-// NewCatalogue compiles the forms of all entries. Its error names every entry without an id or with one that another has, every form that does not
-// hold, and every two forms that one scan could match, with an example of such a scan.
+// NewCatalogue compiles the forms of all entries. Its error names every entry without an id of its own, every form that does
+// not hold, and every two forms that one scan could match, with an example of such a scan; one a line.
 func NewCatalogue(entries []Entry) (*Catalogue, error) {
 	c := &Catalogue{systems: make(map[string]*Entry), documents: make(map[string][]*Entry)}
 	var claims []claim

@@ -127,3 +127,23 @@ func TestFormErrorCountsCharactersFromOne(t *testing.T) {
 		t.Errorf("Check() = %v, want it to begin with %q", err, want)
 	}
 }
+
+func FuzzForm(f *testing.F) {
+	f.Add("https://s.sh.gov.cn/{token:hex:32}{at:digits:13}", "", "")
+	f.Add("https://a.cn/x#/y/{a:any}", "V2{token:b64:1-64}&=%", "")
+	f.Add("http://a.cn/:{a:b64:2}", "", "")
+	f.Add("", "", "码{a:any:1-3}{b:digits}")
+	f.Fuzz(func(t *testing.T, url, param, text string) {
+		form := Form{URL: url, Text: text}
+		if param != "" {
+			form.Params = map[string]string{"p": param}
+		}
+		example, conflict := Conflict(form, form)
+		if err := form.Check(); conflict != (err == nil) {
+			t.Fatalf("Check: %v; conflict with itself: %v", err, conflict)
+		}
+		if conflict && !claims(t, form, example) {
+			t.Errorf("does not claim its own example %q", example)
+		}
+	})
+}

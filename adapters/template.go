@@ -104,7 +104,8 @@ func parseTemplate(member, s string, from int, abc alphabet) (template, error) {
 		i = end
 	}
 	if size > maxTemplate {
-		return template{}, &FormError{member, -1, fmt.Sprintf("a template of up to %d bytes; at most %d are possible: leave the length of the longest place out", size, maxTemplate)}
+		return template{}, &FormError{member, -1, fmt.Sprintf("a template of up to %d bytes; at most %d are possible: "+
+			"leave the length of the longest place out", size, maxTemplate)}
 	}
 	for i := range t.parts {
 		if t.parts[i].variable() {

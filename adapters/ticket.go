@@ -8,7 +8,7 @@ const maxFields = 16
 // Ticket is a scan that has been recognised, or a document. The fields are what recognition took out of the scan, by the names
 // that the form gives them.
 type Ticket struct {
-	Scan     string // the text; "" for a document or a binary code
+	Scan     string // the text, without a line end; "" for a document or a binary code
 	Bytes    []byte // a binary code
 	Form     int    // which of the adapter's forms matched
 	Document *standard.Document
