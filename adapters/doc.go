@@ -23,8 +23,9 @@
 //	anything else                     text   text
 //	(scanBytes)                       bytes  bytes
 //
-// Scans are taken as they are. One line end (CR LF, LF or CR) at the end is dropped, because serial scanners add it; nothing else is
-// trimmed, folded or repaired, and two scans that a scanner ran together in one frame match nothing. A scan is at most 8,192 bytes.
+// Scans are taken as they are, up to 8,192 bytes. One line end (CR LF, LF or CR) at the end is dropped, because serial scanners
+// add it; nothing else is trimmed, folded or repaired. Two scans that a scanner ran together in one frame match nothing if
+// they are lines, URLs or JSON; a text form whose end is open cannot tell two texts without a line end from one.
 //
 // A request that names its system goes to [Entry.Recognise] instead. There opaque forms count as well, but a scan that
 // another system claims is not recognised.
