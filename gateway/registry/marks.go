@@ -67,13 +67,13 @@ func OpenMarks(path string) (*Marks, error) {
 	return m, nil
 }
 
-// NotBefore gives the earliest time that this process accepts from a caller, the zero time if there is no bound.
-func (m *Marks) NotBefore(caller string) time.Time {
+// Floor gives the time at or below which this process accepts nothing from a caller, the zero time if there is no bound.
+func (m *Marks) Floor(caller string) time.Time {
 	floor, ok := m.floor[caller]
 	if !ok {
 		return time.Time{}
 	}
-	return time.UnixMilli(floor + 1)
+	return time.UnixMilli(floor)
 }
 
 // Raise returns when a mark that covers t is on disk, and gives that mark.

@@ -39,15 +39,15 @@ func TestMarksHoldAfterARestartAndOnlyThen(t *testing.T) {
 	if _, err := m.Raise("gate", time.UnixMilli(1_000_001)); err != nil {
 		t.Fatal(err)
 	}
-	if got := m.NotBefore("gate"); !got.IsZero() {
-		t.Errorf("before a restart: NotBefore = %v, want none", got)
+	if got := m.Floor("gate"); !got.IsZero() {
+		t.Errorf("before a restart: Floor = %v, want none", got)
 	}
 	m = openMarks(t, path)
-	if got := m.NotBefore("gate").UnixMilli(); got != 1_005_001 {
-		t.Errorf("after a restart: NotBefore = %d, want 1005001", got)
+	if got := m.Floor("gate").UnixMilli(); got != 1_005_000 {
+		t.Errorf("after a restart: Floor = %d, want 1005000", got)
 	}
-	if got := m.NotBefore("other"); !got.IsZero() {
-		t.Errorf("another caller: NotBefore = %v, want none", got)
+	if got := m.Floor("other"); !got.IsZero() {
+		t.Errorf("another caller: Floor = %v, want none", got)
 	}
 }
 

@@ -52,9 +52,9 @@ func NewNonces(marks *Marks, now func() time.Time) *Nonces {
 	return &Nonces{now: now, marks: marks, limit: maxNonces, seed: maphash.MakeSeed(), callers: map[string]*callerNonces{}}
 }
 
-// NotBefore gives the earliest time that is accepted from a caller since this process started, the zero time if there is no
-// bound.
-func (n *Nonces) NotBefore(caller string) time.Time { return n.marks.NotBefore(caller) }
+// Floor gives the time at or below which nothing is accepted from a caller since this process started, the zero time if
+// there is no bound.
+func (n *Nonces) Floor(caller string) time.Time { return n.marks.Floor(caller) }
 
 // Take notes that a caller used a nonce with the time at, and returns when it is safe to go on. The error is [ErrReplayed],
 // [ErrFull], or one of the disk; on any error the request must be refused.

@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"unicode/utf8"
 
 	"tongma/standard"
 	"tongma/standard/sm"
+	"tongma/standard/wire"
 )
 
 // AllPurposes in a party's list grants every purpose.
@@ -54,9 +54,6 @@ type Parties struct {
 	byID map[string]*Party
 }
 
-// validID is what X-Tongma-Rid and X-Tongma-Key may hold.
-var validID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-
 // NewParties takes a configured list of callers. The error names every party that cannot be taken, and why.
 func NewParties(list []Party) (*Parties, error) {
 	p := &Parties{byID: make(map[string]*Party, len(list))}
@@ -81,9 +78,9 @@ func NewParties(list []Party) (*Parties, error) {
 
 func (p *Party) check() error {
 	switch {
-	case !validID.MatchString(p.ID):
+	case !wire.ValidID(p.ID):
 		return errors.New("id: give 1 to 64 of A-Z a-z 0-9 . _ -")
-	case !validID.MatchString(p.KeyID):
+	case !wire.ValidID(p.KeyID):
 		return errors.New("key: give 1 to 64 of A-Z a-z 0-9 . _ -")
 	case p.Key == nil:
 		return errors.New("publicKey: give the PEM file of its SM2 public key")

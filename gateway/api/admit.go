@@ -1,0 +1,150 @@
+package api
+
+import (
+	"errors"
+	"mime"
+	"strings"
+
+	"tongma/gateway/registry"
+	"tongma/standard/sm"
+	"tongma/standard/wire"
+)
+
+// admit makes the checks that every signed request must pass, in the order that the interface prescribes: size, syntax,
+// source address, known caller, time, signature, nonce, the caller's rate.
+func (x *call) admit() error {
+	if err := x.readBody(); err != nil {
+		return err
+	}
+	if err := x.checkSyntax(); err != nil {
+		return err
+	}
+	source := x.source()
+	if !x.s.sources.Heard(source) {
+		return wire.Refuse(wire.CodeSourceRate, "")
+	}
+	if err := x.authenticate(); err != nil {
+		x.s.sources.Failed(source)
+		return err
+	}
+	if !x.s.rates.Allow(x.party) {
+		return wire.Refuse(wire.CodeCallerRate, "")
+	}
+	return nil
+}
+
+func (x *call) authenticate() error {
+	if err := x.identify(); err != nil {
+		return err
+	}
+	if err := x.checkTime(); err != nil {
+		return err
+	}
+	if err := x.checkSignature(); err != nil {
+		return err
+	}
+	x.proved = true
+	return x.checkNonce()
+}
+
+// checkSyntax looks at the headers. The target was looked at before the request found its route.
+func (x *call) checkSyntax() error {
+	h := x.r.Header
+	if len(h["Content-Encoding"]) > 0 {
+		return wire.Refuse(wire.CodeCoding, "")
+	}
+	if !isJSON(h["Content-Type"]) {
+		return wire.Refuse(wire.CodeMedia, "")
+	}
+	head, err := wire.ParseHead(h)
+	if err != nil {
+		return err
+	}
+	x.head = head
+	return nil
+}
+
+// isJSON says whether a Content-Type is JSON in UTF-8.
+func isJSON(values []string) bool {
+	if len(values) != 1 {
+		return false
+	}
+	if values[0] == "application/json" {
+		return true
+	}
+	media, params, err := mime.ParseMediaType(values[0])
+	if err != nil || media != "application/json" {
+		return false
+	}
+	for name, value := range params {
+		if name != "charset" || !strings.EqualFold(value, "utf-8") {
+			return false
+		}
+	}
+	return true
+}
+
+// identify finds the caller, by its key or by its session. What nobody has and what somebody else has look alike.
+func (x *call) identify() error {
+	if x.head.SignType == wire.SM2 {
+		party, ok := x.s.Parties.Find(x.head.Rid, x.head.Key)
+		if !ok {
+			return wire.Refuse(wire.CodeCaller, "")
+		}
+		x.party = party
+		return nil
+	}
+	session, err := x.s.openSession(x.head.Key)
+	if err != nil || session.Rid != x.head.Rid || !x.began.Before(session.Expires) {
+		return wire.Refuse(wire.CodeSession, "")
+	}
+	party, ok := x.s.Parties.Find(session.Rid, session.KeyID)
+	if !ok { // no longer a caller, or with another key since
+		return wire.Refuse(wire.CodeSession, "")
+	}
+	x.party, x.session = party, session
+	return nil
+}
+
+// checkTime refuses what is too far from our clock, and what could have been accepted before we started.
+func (x *call) checkTime() error {
+	now, floor := x.began, x.s.Nonces.Floor(x.head.Rid)
+	if x.head.Time.Sub(now).Abs() <= wire.Skew && x.head.Time.After(floor) {
+		return nil
+	}
+	clock := wire.Clock{ServerTime: now.UnixMilli()}
+	if !floor.IsZero() {
+		clock.NotBefore = floor.UnixMilli()
+	}
+	r := wire.Refuse(wire.CodeTime, "")
+	r.Data = clock
+	return r
+}
+
+func (x *call) checkSignature() error {
+	x.text = wire.AppendRequestText(x.text[:0], x.s.ID, x.r.Method, x.r.RequestURI, &x.head, x.bodySum)
+	x.requestSum = sm.Sum(x.text)
+	if x.session == nil {
+		if !x.party.Key.Verify(x.text, x.head.Sign) {
+			return wire.Refuse(wire.CodeSignature, "")
+		}
+		return nil
+	}
+	mac := sm.HMAC(x.session.request[:], x.text)
+	if !sm.HMACEqual(mac[:], x.head.Sign) {
+		return wire.Refuse(wire.CodeSignature, "")
+	}
+	return nil
+}
+
+func (x *call) checkNonce() error {
+	err := x.s.Nonces.Take(x.head.Rid, x.head.Nonce, x.head.Time)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, registry.ErrReplayed):
+		return wire.Refuse(wire.CodeReplay, "")
+	}
+	x.s.Log.Error("nonces cannot be kept, so no request passes", "err", err)
+	return wire.Refuse(wire.CodeNonces, "")
+}

@@ -1,0 +1,133 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"tongma/gateway/registry"
+	"tongma/standard/sm"
+	"tongma/standard/wire"
+)
+
+// call is one signed request on its way to its answer.
+type call struct {
+	s     *Server
+	w     http.ResponseWriter
+	r     *http.Request
+	id    string // the answer's requestId
+	began time.Time
+	*buffers
+
+	bodySum sm.Digest
+	head    wire.Head
+	party   *registry.Party
+	session *session // nil if the request is signed with SM2
+
+	// Once the request's signature has been verified, its answer is signed too.
+	proved     bool
+	requestSum sm.Digest
+}
+
+// buffers are what a call needs to have at hand. They are pooled: nothing in them may be used after the call's answer.
+type buffers struct {
+	body []byte    // of the request
+	text []byte    // to be signed
+	out  *envelope // the body of the answer
+}
+
+// handler answers a call that has passed every check but those of its body: with data, or with an error that errors.go knows.
+type handler func(*call) (any, error)
+
+// signed makes a route for a service that only known callers may use.
+func (s *Server) signed(path string, may service, h handler) echo.HandlerFunc {
+	meter := s.meters.route(path)
+	return func(c echo.Context) error {
+		x := s.newCall(c)
+		data, err := x.run(may, h)
+		code := x.answer(data, err)
+		s.buffers.Put(x.buffers)
+		meter.count(code, s.Now().Sub(x.began))
+		s.logAccess(x.r, x.id, code)
+		return nil
+	}
+}
+
+func (s *Server) newCall(c echo.Context) *call {
+	now := s.Now()
+	return &call{s: s, w: c.Response(), r: c.Request(), id: newRequestID(now), began: now, buffers: s.buffers.Get().(*buffers)}
+}
+
+// run checks the call and hands it to its handler. A panic becomes an error that tells nothing of the inside.
+func (x *call) run(may service, h handler) (data any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			data, err = nil, x.s.panicked(x.id, p)
+		}
+	}()
+	defer x.s.running.Add(-1)
+	if x.s.running.Add(1) > maxRunning {
+		return nil, wire.Refuse(wire.CodeOverloaded, "")
+	}
+	if err := x.admit(); err != nil {
+		return nil, err
+	}
+	if err := x.authorise(may); err != nil {
+		return nil, err
+	}
+	return h(x)
+}
+
+// panicked logs a panic by its type and place, because its value could hold what somebody sent.
+func (s *Server) panicked(id string, p any) error {
+	s.Log.Error("a call panicked", "requestId", id, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+	return errPanic
+}
+
+var errPanic = errors.New("panic")
+
+// readBody reads the request's body, and of one that is too long at most one byte too many.
+func (x *call) readBody() error {
+	if x.r.ContentLength > wire.MaxBody {
+		return x.tooLarge()
+	}
+	if n := x.r.ContentLength; n >= int64(cap(x.body)) {
+		x.body = make([]byte, 0, n+1) // one more, so that the end is found without growing
+	}
+	x.body = x.body[:0]
+	body := io.LimitReader(x.r.Body, wire.MaxBody+1)
+	for {
+		n, err := body.Read(x.body[len(x.body):cap(x.body)])
+		x.body = x.body[:len(x.body)+n]
+		switch {
+		case len(x.body) > wire.MaxBody:
+			return x.tooLarge()
+		case errors.Is(err, io.EOF):
+			x.bodySum = sm.Sum(x.body)
+			return nil
+		case err != nil:
+			return wire.Refuse(wire.CodeSyntax, "the body ended too early")
+		}
+		if len(x.body) == cap(x.body) {
+			x.body = append(x.body, 0)[:len(x.body)]
+		}
+	}
+}
+
+// tooLarge also ends the connection after the answer, since the rest of the body is not wanted.
+func (x *call) tooLarge() error {
+	x.w.Header().Set("Connection", "close")
+	return wire.Refuse(wire.CodeTooLarge, "")
+}
+
+// source is the address that the request came from.
+func (x *call) source() netip.Addr {
+	from, _ := netip.ParseAddrPort(x.r.RemoteAddr)
+	return from.Addr()
+}

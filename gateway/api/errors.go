@@ -1,0 +1,39 @@
+package api
+
+import (
+	"errors"
+
+	"tongma/gateway"
+	"tongma/standard"
+	"tongma/standard/wire"
+)
+
+// kindCodes maps what can be wrong with a request to return codes.
+var kindCodes = map[standard.Kind]*wire.Code{
+	standard.KindSubject:  wire.CodeSubject,
+	standard.KindRegion:   wire.CodeRegion,
+	standard.KindDocument: wire.CodeDocument,
+	standard.KindSystem:   wire.CodeSystem,
+	standard.KindField:    wire.CodeField,
+	"reference":           wire.CodeReference,
+}
+
+// refusal turns any error of a call into what the caller is told. What is not known here is our own trouble: it is logged under
+// the call's id, and the caller learns the id alone.
+func (s *Server) refusal(id string, err error) *wire.Refusal {
+	if r, ok := errors.AsType[*wire.Refusal](err); ok {
+		return r
+	}
+	if e, ok := errors.AsType[*standard.Error](err); ok {
+		if code, ok := kindCodes[e.Kind]; ok {
+			return wire.Refuse(code, e.Error())
+		}
+	}
+	if errors.Is(err, gateway.ErrClosed) {
+		return wire.Refuse(wire.CodeDraining, "")
+	}
+	if !errors.Is(err, errPanic) { // logged already, with its place
+		s.Log.Error("a call failed", "requestId", id, "err", err)
+	}
+	return wire.Refuse(wire.CodeInternal, "")
+}

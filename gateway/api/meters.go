@@ -1,0 +1,66 @@
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tongma/standard/wire"
+)
+
+// meters count calls by route and return code. No label holds anything that a caller chooses.
+type meters struct {
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+}
+
+// routeMeter is what one route counts with, looked up once.
+type routeMeter struct {
+	codes    map[*wire.Code]prometheus.Counter
+	duration prometheus.Observer
+}
+
+func newMeters(to prometheus.Registerer) (meters, error) {
+	m := meters{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tongma_requests_total",
+			Help: "Requests by route and return code.",
+		}, []string{"route", "code"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "tongma_request_duration_seconds",
+			Help:    "Time from the first check of a request to its answer, by route.",
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"route"}),
+	}
+	for _, c := range []prometheus.Collector{m.requests, m.duration} {
+		if err := to.Register(c); err != nil {
+			return meters{}, err
+		}
+	}
+	return m, nil
+}
+
+func (m meters) route(path string) *routeMeter {
+	r := &routeMeter{codes: map[*wire.Code]prometheus.Counter{}, duration: m.duration.WithLabelValues(path)}
+	for _, code := range wire.Codes {
+		r.codes[code] = m.requests.WithLabelValues(path, code.Code)
+	}
+	return r
+}
+
+func (m *routeMeter) count(code *wire.Code, took time.Duration) {
+	m.codes[code].Inc()
+	m.duration.Observe(took.Seconds())
+}
+
+// logAccess writes one line a call, for whoever switches it on. Of the target it holds the path alone, of the caller nothing.
+func (s *Server) logAccess(r *http.Request, id string, code *wire.Code) {
+	ctx := r.Context()
+	if !s.Log.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	s.Log.LogAttrs(ctx, slog.LevelDebug, "call",
+		slog.String("requestId", id), slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.String("code", code.Code))
+}

@@ -1,0 +1,141 @@
+package api
+
+import (
+	_ "embed"
+	"errors"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"tongma/standard"
+	"tongma/standard/wire"
+)
+
+// The paths of the interface.
+const (
+	pathSessions      = "/v1/sessions"
+	pathVerifications = "/v1/verifications"
+	pathBatch         = "/v1/verifications/batch"
+	pathGateway       = "/v1/gateway"
+	pathOpenAPI       = "/openapi.yaml"
+	pathHealth        = "/healthz"
+	pathReady         = "/readyz"
+)
+
+// OpenAPI is the description of the interface, OpenAPI 3.1.
+//
+//go:embed openapi.yaml
+var OpenAPI []byte
+
+// profile is the name of the interface that this package serves.
+const profile = "tongma/1"
+
+// self is what anybody may know of a gateway. Its keys themselves are pinned by callers, not fetched.
+type self struct {
+	ID         string   `json:"id"`
+	Keys       []string `json:"keys"`       // ids of the keys that it signs with
+	ServerTime int64    `json:"serverTime"` // ms since 1970
+	Profile    string   `json:"profile"`
+	Systems    []system `json:"systems"`
+}
+
+// system is what anybody may know of a system that can be asked here.
+type system struct {
+	ID         string              `json:"id"`
+	Name       string              `json:"name"`
+	Region     string              `json:"region"` // GB/T 2260
+	Provenance standard.Provenance `json:"provenance"`
+}
+
+func (s *Server) routes() *echo.Echo {
+	e := echo.New()
+	e.HTTPErrorHandler = s.lost
+	e.Pre(s.checkTarget)
+
+	e.POST(pathSessions, s.signed(pathSessions, apply, s.applySession))
+	e.POST(pathVerifications, s.signed(pathVerifications, verify, s.verifyOne))
+	e.POST(pathBatch, s.signed(pathBatch, verify, s.verifyBatch))
+
+	for path, h := range map[string]func() (any, error){
+		pathGateway: s.describe,
+		pathHealth:  func() (any, error) { return nil, nil },
+		pathReady:   s.ready,
+	} {
+		e.Match([]string{http.MethodGet, http.MethodHead}, path, s.open(path, h))
+	}
+	e.Match([]string{http.MethodGet, http.MethodHead}, pathOpenAPI, func(c echo.Context) error {
+		send(c.Response(), wire.CodeOK, yamlType, OpenAPI)
+		return nil
+	})
+	return e
+}
+
+// checkTarget refuses request-targets that could mean one thing to us and another to whoever stands before us.
+func (s *Server) checkTarget(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := wire.CheckTarget(c.Request().RequestURI); err != nil {
+			return err
+		}
+		return next(c)
+	}
+}
+
+// open makes a route that answers anybody, unsigned.
+func (s *Server) open(path string, h func() (any, error)) echo.HandlerFunc {
+	meter := s.meters.route(path)
+	return func(c echo.Context) error {
+		began := s.Now()
+		data, err := h()
+		code := s.reply(c, data, err)
+		meter.count(code, s.Now().Sub(began))
+		return nil
+	}
+}
+
+// lost answers what found no route, or failed before it found one.
+func (s *Server) lost(err error, c echo.Context) {
+	if h, ok := errors.AsType[*echo.HTTPError](err); ok {
+		switch h.Code {
+		case http.StatusNotFound:
+			err = wire.Refuse(wire.CodeRoute, "")
+		case http.StatusMethodNotAllowed:
+			err = wire.Refuse(wire.CodeMethod, "")
+		}
+	}
+	s.unrouted.codes[s.reply(c, nil, err)].Inc()
+}
+
+// reply writes an unsigned reply and gives its code.
+func (s *Server) reply(c echo.Context, data any, err error) *wire.Code {
+	id, out := newRequestID(s.Now()), newEnvelope()
+	code := wire.CodeOK
+	if err == nil {
+		err = out.write(code.Code, okMessage, data, id)
+	}
+	if err != nil {
+		r := s.refusal(id, err)
+		code = r.Code
+		s.writeRefusal(out, r, id)
+	}
+	send(c.Response(), code, jsonType, out.Bytes())
+	s.logAccess(c.Request(), id, code)
+	return code
+}
+
+func (s *Server) describe() (any, error) {
+	systems := []system{}
+	for _, sys := range s.Gateway.Systems() {
+		i := sys.Info
+		systems = append(systems, system{ID: i.System, Name: i.Name.Zh, Region: i.Region, Provenance: i.Provenance})
+	}
+	return &self{ID: s.ID, Keys: []string{s.keyID}, ServerTime: s.Now().UnixMilli(), Profile: profile, Systems: systems}, nil
+}
+
+// ready says whether new calls are welcome. It depends on no backend: a system that is down is an answer, not a reason to
+// take the gateway away from all others.
+func (s *Server) ready() (any, error) {
+	if s.draining.Load() {
+		return nil, wire.Refuse(wire.CodeDraining, "")
+	}
+	return nil, nil
+}

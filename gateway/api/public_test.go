@@ -1,0 +1,118 @@
+package api
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tongma/standard/wire"
+)
+
+func TestAnybodyMayKnowTheGatewayItself(t *testing.T) {
+	s := start(t)
+	s.pass(time.Second)
+	a := s.get(pathGateway)
+	want := `{"id":"tongma-test","keys":["` + s.Key.Public().ID() + `"],"serverTime":1646100001000,"profile":"tongma/1",` +
+		`"systems":[{"id":"suishen","name":"随申码","region":"310000","provenance":"observed"}]}`
+	if diff := cmp.Diff(want, string(a.Data)); diff != "" || a.status != 200 {
+		t.Error(a.status, diff)
+	}
+	checkHygiene(t, s, a)
+}
+
+func TestPublicPathsAnswerGetAndHeadAlone(t *testing.T) {
+	s := start(t)
+	for _, path := range []string{pathGateway, pathHealth, pathReady, pathOpenAPI} {
+		for method, want := range map[string]int{"GET": 200, "HEAD": 200, "POST": 405, "DELETE": 405} {
+			a := s.send(&request{method: method, target: path, header: http.Header{}})
+			if a.status != want {
+				t.Errorf("%s %s: %d, want %d", method, path, a.status, want)
+			}
+			if allow := a.header.Get("Allow"); want == 405 && !strings.Contains(allow, "GET") {
+				t.Errorf("%s %s: Allow: %q", method, path, allow)
+			}
+			if a.header.Get(wire.HeaderSign) != "" {
+				t.Errorf("%s %s: signed", method, path)
+			}
+		}
+	}
+}
+
+func TestDrainingIsNotReadyAndStillAnswers(t *testing.T) {
+	s := start(t)
+	if a := s.get(pathReady); a.status != 200 {
+		t.Fatalf("before: %d", a.status)
+	}
+	s.Drain()
+	if a := s.get(pathReady); a.status != 503 || a.Code != wire.CodeDraining.Code {
+		t.Errorf("draining: %d %s", a.status, a.Code)
+	}
+	if a := s.get(pathHealth); a.status != 200 {
+		t.Errorf("draining is not ill: %d", a.status)
+	}
+	s.expect(s.sign(post(goodBody)), wire.CodeOK)
+}
+
+func TestMetricsHaveAListenerOfTheirOwn(t *testing.T) {
+	s := start(t)
+	s.expect(s.sign(post(goodBody)), wire.CodeOK)
+	bad := post(goodBody)
+	bad.rid = "nobody"
+	s.expect(s.sign(bad), wire.CodeCaller)
+	s.get("/" + strings.Repeat("x", 40))
+	if a := s.get("/metrics"); a.status != 404 {
+		t.Errorf("callers see the metrics: %d", a.status)
+	}
+
+	resp, err := http.Get("http://" + s.listen(s.ServeMetrics) + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer http.DefaultClient.CloseIdleConnections()
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`tongma_requests_total{code="0",route="/v1/verifications"} 1`,
+		`tongma_requests_total{code="40102",route="/v1/verifications"} 1`,
+		`tongma_requests_total{code="40401",route="none"} 2`,
+		`tongma_request_duration_seconds_count{route="/v1/verifications"} 2`,
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	for _, private := range []string{"nobody", "officer", "xxxx"} {
+		if strings.Contains(string(text), private) {
+			t.Errorf("the metrics hold %q", private)
+		}
+	}
+}
+
+func TestShutdownLetsRunningCallsEnd(t *testing.T) {
+	s := start(t)
+	began, release := make(chan struct{}), make(chan struct{})
+	s.verify = blocking(began, release)
+	answer := make(chan *reply)
+	r := s.sign(post(goodBody))
+	go func() { answer <- s.send(r) }()
+	<-began
+	down := make(chan error)
+	go func() { down <- s.Shutdown(context.Background()) }()
+	for !s.draining.Load() {
+	}
+	close(release)
+	if a := <-answer; a.Code != wire.CodeOK.Code || !s.isSigned(r, a) {
+		t.Errorf("the running call ended with %s", a.Message)
+	}
+	if err := <-down; err != nil {
+		t.Error(err)
+	}
+}

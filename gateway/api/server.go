@@ -1,0 +1,147 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"tongma/gateway"
+	"tongma/gateway/registry"
+	"tongma/standard"
+	"tongma/standard/sm"
+	"tongma/standard/wire"
+)
+
+// Limits of the HTTP server. A call may take ten seconds of the caller's own patience; the rest is for slow networks.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 10 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 16 << 10
+)
+
+// maxRunning is how many signed calls may be under way at once. It bounds the memory that they take.
+const maxRunning = 4096
+
+// Gateway is what answers behind the interface; a [*gateway.Gateway] does.
+type Gateway interface {
+	Verify(ctx context.Context, call gateway.Call) (*standard.Verification, error)
+	Systems() []gateway.System
+}
+
+// Config is what a server needs. All of it is required.
+type Config struct {
+	ID      string         // the gateway's id; it stands in every signed text
+	Key     *sm.PrivateKey // signs answers, and seals sessions: nodes with the same key honour each other's
+	Parties *registry.Parties
+	Nonces  *registry.Nonces
+	Gateway Gateway
+	Now     func() time.Time
+	Log     *slog.Logger
+	Metrics *prometheus.Registry // gets this package's metrics, and is what ServeMetrics shows
+}
+
+// Server is the HTTP side of a gateway. Make it with [New].
+type Server struct {
+	Config
+	keyID    string
+	sealKey  wire.SealKey
+	sources  *registry.Sources
+	rates    *registry.Rates
+	sessions *lru.Cache[string, *session]
+	buffers  sync.Pool // of *buffers
+	meters   meters
+	unrouted *routeMeter
+	running  atomic.Int64 // signed calls
+	draining atomic.Bool
+	echo     *echo.Echo
+	public   *http.Server
+	metrics  *http.Server
+}
+
+// New makes a server that is ready as soon as it is served.
+func New(c Config) (*Server, error) {
+	switch {
+	case !wire.ValidID(c.ID):
+		return nil, errors.New("gateway id: give 1 to 64 of A-Z a-z 0-9 . _ -")
+	case c.Key == nil || c.Parties == nil || c.Nonces == nil || c.Gateway == nil || c.Now == nil || c.Log == nil || c.Metrics == nil:
+		return nil, errors.New("api: incomplete configuration")
+	}
+	seal, err := sealKey(c.Key)
+	if err != nil {
+		return nil, err
+	}
+	sessions, err := lru.New[string, *session](maxSessions)
+	if err != nil {
+		return nil, fmt.Errorf("sessions: %w", err)
+	}
+	s := &Server{
+		Config:   c,
+		keyID:    c.Key.Public().ID(),
+		sealKey:  seal,
+		sources:  registry.NewSources(c.Now),
+		rates:    registry.NewRates(c.Now),
+		sessions: sessions,
+	}
+	if s.meters, err = newMeters(c.Metrics); err != nil {
+		return nil, err
+	}
+	s.unrouted = s.meters.route("none")
+	s.buffers.New = func() any { return &buffers{out: newEnvelope()} }
+	s.echo = s.routes()
+	s.public = s.httpServer(s)
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{}))
+	s.metrics = s.httpServer(mux)
+	return s, nil
+}
+
+func (s *Server) httpServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+	}
+}
+
+// ServeHTTP answers one request. Most programs use [Server.Serve], which also sets limits on slow clients.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// Serve answers callers until [Server.Shutdown], then returns nil.
+func (s *Server) Serve(l net.Listener) error { return serve(s.public, l) }
+
+// ServeMetrics shows the metrics at /metrics until [Server.Shutdown], then returns nil. Its listener should not be reachable
+// for callers.
+func (s *Server) ServeMetrics(l net.Listener) error { return serve(s.metrics, l) }
+
+func serve(h *http.Server, l net.Listener) error {
+	if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Drain makes /readyz say no, so that load balancers send new calls elsewhere. Calls are still answered.
+func (s *Server) Drain() { s.draining.Store(true) }
+
+// Shutdown drains, closes the listeners and waits for running calls, at most until ctx ends.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.Drain()
+	return errors.Join(s.public.Shutdown(ctx), s.metrics.Shutdown(ctx))
+}

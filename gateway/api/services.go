@@ -1,0 +1,49 @@
+package api
+
+import (
+	"tongma/gateway/registry"
+	"tongma/standard"
+	"tongma/standard/wire"
+)
+
+// service is one of the services (七项服务) of GB/T 38963 as far as callers are granted it, by its name in sessions and in the
+// configuration.
+type service struct {
+	name  string
+	roles standard.Roles // any of these may use it
+}
+
+var (
+	apply  = service{"apply", ^standard.Roles(0)} // 调用申请, cl. 6.5
+	verify = service{"verify", standard.RolesOf(standard.RoleGate, standard.RoleOfficer, standard.RoleMedical, standard.RoleTester)}
+)
+
+// granted are the services that a session may be asked for.
+var granted = []service{verify}
+
+// authorise says whether the caller may use a service: by its roles, by its own list, and by its session.
+func (x *call) authorise(s service) error {
+	switch {
+	case s.name == apply.name:
+		if x.session != nil {
+			return wire.Refuse(wire.CodeSignType, "a session is applied for with the caller's SM2 key")
+		}
+		return nil
+	case x.party.Roles&s.roles == 0:
+		return wire.Refuse(wire.CodeService, "")
+	case !x.party.MayUse(s.name) || x.session != nil && !x.session.allows(s.name):
+		return wire.Refuse(wire.CodeService, "")
+	}
+	return nil
+}
+
+// servicesOf lists the services that a party may get a session for.
+func servicesOf(p *registry.Party) []string {
+	var names []string
+	for _, s := range granted {
+		if p.Roles&s.roles != 0 && p.MayUse(s.name) {
+			names = append(names, s.name)
+		}
+	}
+	return names
+}
