@@ -6,9 +6,9 @@ import "strings"
 const MaxTarget = 2048
 
 // CheckTarget refuses a request-target that two readers could take for different things: anything but the origin form, `//`, dot
-// segments, a slash, backslash, dot or percent sign that is percent-encoded, a percent sign without two hex digits, `#`,
-// backslash, control characters plain or encoded, and whatever is not ASCII. It is strict in the query too. The error
-// is a *[Refusal].
+// segments, a slash, backslash, dot, percent sign or control character that is percent-encoded, a percent sign without
+// two hex digits, and every character that RFC 3986 does not have in a path or query, such as `#`, backslash, space and
+// whatever is not ASCII. It is as strict in the query as in the path. The error is a *[Refusal].
 func CheckTarget(target string) error {
 	switch {
 	case target == "" || target[0] != '/':
@@ -22,10 +22,12 @@ func CheckTarget(target string) error {
 	}
 	for i := 0; i < len(target); i++ {
 		switch c := target[i]; {
-		case c <= ' ' || c > '~' || c == '#' || c == '\\':
-			return Refuse(CodeTarget, "must be printable ASCII without space, # and backslash")
-		case c == '%' && !isPlainEscape(target[i+1:]):
-			return Refuse(CodeTarget, "must not percent-encode a slash, backslash, dot, percent sign or control character")
+		case c == '%':
+			if !isPlainEscape(target[i+1:]) {
+				return Refuse(CodeTarget, "must not percent-encode a slash, backslash, dot, percent sign or control character")
+			}
+		case !isTargetByte(c):
+			return Refuse(CodeTarget, "must have the characters of RFC 3986 alone, and no #")
 		}
 	}
 	return nil
@@ -39,6 +41,11 @@ func hasDotSegment(target string) bool {
 		}
 	}
 	return false
+}
+
+// isTargetByte says whether c may stand in a path or query: pchar, / and ? of RFC 3986.
+func isTargetByte(c byte) bool {
+	return isNonceByte(c) || strings.IndexByte("/.?=&~:@!$'()*+,;", c) >= 0
 }
 
 // isPlainEscape says whether rest begins with the two hex digits of a byte that means the same encoded or not.
