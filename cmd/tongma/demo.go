@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"tongma/adapters"
+	"tongma/conformance/sandbox"
+	"tongma/gateway/node"
+	"tongma/gateway/registry"
+	"tongma/standard"
+)
+
+// The demo's own ids.
+const (
+	demoGatewayID = "tongma-demo"
+	demoCallerID  = "demo-officer"
+)
+
+func demoCommand() *cobra.Command {
+	var listen, dir, upstream string
+	var ready bool
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Run a gateway with three regional backends on this machine",
+		Long: `Runs a gateway and, on loopback ports of their own, the backends of three systems that speak their
+real dialects, with some hundred people each. None of the people exists.
+
+The demo is ready when GET /readyz answers 200, and ends on SIGINT or SIGTERM. --dir then holds
+
+  demo.json         {"gateway":{"url","id"},"caller":{"id","key"},"sandbox":{SYSTEM:URL}}
+  caller.key.pem    the caller's private key (PKCS#8): an officer, granted every purpose, without a rate limit
+  gateway.pub.pem   the gateway's public key (SPKI), to be pinned
+
+and keeps the keys for the next start. With --upstream there is no sandbox: every system's backend is at
+that address.`,
+		Example: `  tongma demo
+  tongma demo --listen 127.0.0.1:0 --dir /tmp/demo
+  tongma demo --upstream http://127.0.0.1:9000`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if u, err := url.Parse(upstream); upstream != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+				return misuse("write it like http://127.0.0.1:9000", "--upstream is not an http address")
+			}
+			if ready {
+				info, err := readDemo(dir)
+				if err != nil {
+					return err
+				}
+				return askReady(cmd.Context(), info.Gateway.URL)
+			}
+			return runDemo(cmd.Context(), cmd.OutOrStdout(), listen, dir, upstream)
+		},
+	}
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "loopback `ADDR`ess and port; port 0 takes a free one")
+	cmd.Flags().StringVar(&dir, "dir", defaultDir, "`DIR`ectory of keys and demo.json")
+	cmd.Flags().StringVar(&upstream, "upstream", "", "`URL` that is every system's backend instead of the sandbox")
+	cmd.Flags().BoolVar(&ready, "ready", false, "ask the demo that runs with --dir whether it is ready (for health checks)")
+	return cmd
+}
+
+func runDemo(ctx context.Context, out io.Writer, listen, dir, upstream string) error {
+	box := sandbox.New(sandbox.Options{})
+	info := &demoInfo{Sandbox: map[string]string{}}
+	if upstream == "" {
+		backends, err := box.Listen(nil)
+		if err != nil {
+			return fail(fmt.Errorf("sandbox: %w", err), "")
+		}
+		defer backends.Close()
+		info.Sandbox, info.Admin = backends.URLs(), backends.AdminURL()
+	}
+	cfg, err := demoConfig(box, listen, dir, upstream, info)
+	if err != nil {
+		return fail(err, "give a --dir that you may write to, or remove "+dir+" to begin anew")
+	}
+	n, err := node.New(cfg)
+	if err != nil {
+		return fail(err, "another --listen, perhaps 127.0.0.1:0 for any free port")
+	}
+	info.Gateway.URL = n.URL()
+	if err := info.write(dir); err != nil {
+		n.Close()
+		return fail(err, "give a --dir that you may write to")
+	}
+	welcome(out, box, info, dir)
+	if err := n.Run(ctx); err != nil {
+		return fail(err, "")
+	}
+	fmt.Fprintln(out, "the demo has ended")
+	return nil
+}
+
+// demoConfig puts the demo's keys into dir and says how its gateway is made. It completes info but for the URL.
+func demoConfig(box *sandbox.Sandbox, listen, dir, upstream string, info *demoInfo) (*node.Config, error) {
+	state := filepath.Join(dir, stateFolder)
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		return nil, err
+	}
+	gatewayKey, err := keepKey(filepath.Join(dir, gatewayKeyFile))
+	if err != nil {
+		return nil, err
+	}
+	callerKey, err := keepKey(filepath.Join(dir, callerKeyFile))
+	if err != nil {
+		return nil, err
+	}
+	pub, err := gatewayKey.Public().MarshalPEM()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, gatewayPubFile), pub, 0o644); err != nil {
+		return nil, err
+	}
+	dialects, err := node.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	info.Gateway.ID = demoGatewayID
+	info.Caller.ID, info.Caller.Key = demoCallerID, callerKey.Public().ID()
+	return &node.Config{
+		Listen: listen, ID: demoGatewayID, Key: gatewayKey, State: state,
+		Dialects: dialects, Systems: demoSystems(box, dialects, upstream, info.Sandbox),
+		Callers: []registry.Party{{
+			ID: demoCallerID, KeyID: info.Caller.Key, Key: callerKey.Public(),
+			Roles: standard.RolesOf(standard.RoleOfficer), Purposes: []string{registry.AllPurposes},
+		}},
+	}, nil
+}
+
+// demoSystems configures every dialect for its sandbox backend, or all of them for upstream. What the sandbox does not play
+// stays unconfigured.
+func demoSystems(box *sandbox.Sandbox, dialects []adapters.Dialect, upstream string, at map[string]string) map[string]node.System {
+	systems := map[string]node.System{}
+	for _, d := range dialects {
+		info := d.Info()
+		endpoint := upstream
+		if endpoint == "" {
+			endpoint = at[info.System]
+		}
+		made := box.Credentials(info.System)
+		if endpoint == "" || made == nil {
+			continue
+		}
+		s := node.System{Endpoint: endpoint, Endpoints: map[string]string{}, Credentials: map[string]string{}}
+		for _, c := range info.Credentials {
+			s.Credentials[c.Name] = made[c.Name]
+		}
+		for _, name := range info.Endpoints {
+			s.Endpoints[name] = endpoint
+		}
+		systems[info.System] = s
+	}
+	return systems
+}
+
+// welcome prints a table of people to try and what to type next.
+func welcome(out io.Writer, box *sandbox.Sandbox, info *demoInfo, dir string) {
+	fmt.Fprintf(out, "Tongma 通码 demo: %s, gateway id %s\nThe people below do not exist. 以下人员均为虚构。\n\n", info.Gateway.URL, info.Gateway.ID)
+	var rows [][]string
+	first := ""
+	for _, system := range box.Systems() {
+		seen := map[[2]string]bool{}
+		for _, p := range box.People(system) {
+			state := [2]string{string(p.Outcome), string(p.Status)}
+			if p.Scan == "" || seen[state] {
+				continue
+			}
+			seen[state] = true
+			if first == "" && p.System != sandbox.Suishen { // whose scans hold for a minute only
+				first = p.Scan
+			}
+			rows = append(rows, []string{p.System, shorten(p.Scan, 34), join(" ", string(p.Outcome), string(p.Status)), string(p.Action), p.Note})
+		}
+	}
+	printTable(out, []string{"SYSTEM", "SCAN", "OUTCOME", "ACTION", "WHO"}, rows)
+	flag := ""
+	if dir != defaultDir {
+		flag = " --dir " + dir
+	}
+	tongma := os.Args[0]
+	fmt.Fprintf(out, `
+Scans refresh as the real ones do. In another terminal:
+
+  %[1]s sandbox people%[2]s                    everybody, with scans fresh at that moment
+  %[1]s verify%[2]s '%[3]s'
+`, tongma, flag, first)
+	if len(info.Sandbox) > 0 {
+		fmt.Fprintf(out, "  %s sandbox fault%s suishen hang      break a backend, then verify again; `off` mends it\n", tongma, flag)
+	}
+	fmt.Fprintln(out, "\nCtrl-C ends it.")
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"tongma/gateway/client"
+	"tongma/standard/sm"
+)
+
+// The files of a demo's folder. The keys stay when the demo is started again, so that clients may keep what they have pinned.
+const (
+	demoFile       = "demo.json"
+	callerKeyFile  = "caller.key.pem"
+	gatewayKeyFile = "gateway.key.pem"
+	gatewayPubFile = "gateway.pub.pem"
+	stateFolder    = "state"
+
+	defaultDir = "demo"
+)
+
+// demoInfo is demo.json: where a running demo is, and whom it knows.
+type demoInfo struct {
+	Gateway struct {
+		URL string `json:"url"`
+		ID  string `json:"id"`
+	} `json:"gateway"`
+	Caller struct {
+		ID  string `json:"id"`
+		Key string `json:"key"` // the key id
+	} `json:"caller"`
+	Sandbox map[string]string `json:"sandbox"`         // each system's backend; empty where the backends are elsewhere
+	Admin   string            `json:"admin,omitempty"` // where the sandbox takes faults
+}
+
+// readDemo reads demo.json of a folder.
+func readDemo(dir string) (*demoInfo, error) {
+	data, err := os.ReadFile(filepath.Join(dir, demoFile))
+	if err != nil {
+		return nil, noDemo(dir, err)
+	}
+	var info demoInfo
+	if err := json.Unmarshal(data, &info); err != nil {
+		return nil, fail(fmt.Errorf("%s: %w", filepath.Join(dir, demoFile), err), "start `tongma demo --dir "+dir+"`, which writes it anew")
+	}
+	return &info, nil
+}
+
+func noDemo(dir string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("no demo in %s", dir)
+	}
+	return misuse("start `tongma demo --dir "+dir+"` in another terminal, or name its folder with --dir", "%w", err)
+}
+
+// write puts demo.json into place as a whole, so that nobody reads half of it.
+func (d *demoInfo) write(dir string) error {
+	data, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, demoFile)
+	if err := os.WriteFile(path+".new", append(data, '\n'), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// demoClient makes a client that signs with the folder's caller key and believes its gateway key alone.
+func demoClient(dir string) (*client.Client, error) {
+	info, err := readDemo(dir)
+	if err != nil {
+		return nil, err
+	}
+	key, err := readPrivateKey(filepath.Join(dir, callerKeyFile), nil)
+	if err != nil {
+		return nil, noDemo(dir, err)
+	}
+	gatewayKey, err := readPublicKey(filepath.Join(dir, gatewayPubFile))
+	if err != nil {
+		return nil, noDemo(dir, err)
+	}
+	return client.New(client.Config{
+		URL: info.Gateway.URL, GatewayID: info.Gateway.ID, GatewayKey: gatewayKey,
+		Rid: info.Caller.ID, KeyID: info.Caller.Key, Key: key,
+	})
+}
+
+// maxKeyFile bounds a key's file, in bytes.
+const maxKeyFile = 64 << 10
+
+func readKeyFile(path string) ([]byte, error) {
+	if info, err := os.Stat(path); err == nil && info.Size() > maxKeyFile {
+		return nil, fmt.Errorf("%s is too large for a key", path)
+	}
+	return os.ReadFile(path)
+}
+
+func readPrivateKey(path string, password []byte) (*sm.PrivateKey, error) {
+	data, err := readKeyFile(path)
+	if err != nil {
+		return nil, err
+	}
+	key, err := sm.ParsePrivateKeyPEM(data, password)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return key, nil
+}
+
+func readPublicKey(path string) (*sm.PublicKey, error) {
+	data, err := readKeyFile(path)
+	if err != nil {
+		return nil, err
+	}
+	key, err := sm.ParsePublicKeyPEM(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return key, nil
+}
+
+// keepKey reads the private key at path, or makes one there that only its owner may read.
+func keepKey(path string) (*sm.PrivateKey, error) {
+	key, err := readPrivateKey(path, nil)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
+	if key, err = sm.GenerateKey(); err != nil {
+		return nil, err
+	}
+	return key, writeKey(path, key, nil)
+}
+
+// writeKey writes a private key into a new file that only its owner may read. It never overwrites one.
+func writeKey(path string, key *sm.PrivateKey, password []byte) error {
+	data, err := key.MarshalPEM(password)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
+}

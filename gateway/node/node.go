@@ -1,0 +1,168 @@
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"tongma/gateway"
+	"tongma/gateway/api"
+	"tongma/gateway/registry"
+)
+
+// defaultDrain is how long calls under way may take to be answered when the node stops.
+const defaultDrain = 10 * time.Second
+
+// marksFile is the file in Config.State that keeps how far each caller's time had come.
+const marksFile = "marks.json"
+
+// Node is one gateway with its listeners. [New] makes it, [Node.Run] serves it.
+type Node struct {
+	gateway *gateway.Gateway
+	server  *api.Server
+	public  net.Listener
+	metrics net.Listener // nil: none
+	secure  bool
+	drain   time.Duration
+}
+
+// New builds a node and opens its listeners, which do not answer before [Node.Run]. On an error nothing stays open.
+func New(cfg *Config) (*Node, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	watched := prometheus.NewRegistry()
+	watched.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	parties, err := registry.NewParties(cfg.Callers)
+	if err != nil {
+		return nil, err
+	}
+	marks, err := registry.OpenMarks(filepath.Join(cfg.State, marksFile))
+	if err != nil {
+		return nil, err
+	}
+	g, err := gateway.New(gateway.Config{
+		Backends: cfg.backends(), CacheRecords: cfg.CacheEntries, Log: logger, Metrics: watched,
+	})
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{gateway: g, secure: cfg.TLS != nil, drain: cfg.Drain}
+	if n.drain == 0 {
+		n.drain = defaultDrain
+	}
+	n.server, err = api.New(api.Config{
+		ID: cfg.ID, Key: cfg.Key, Parties: parties, Nonces: registry.NewNonces(marks, time.Now),
+		Gateway: g, Now: time.Now, Log: logger, Metrics: watched,
+	})
+	if err == nil {
+		err = n.listen(cfg)
+	}
+	if err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	return n, nil
+}
+
+// check refuses what [Load] would have refused with a line.
+func (c *Config) check() error {
+	switch {
+	case c.Key == nil:
+		return errors.New("the gateway needs a key")
+	case c.TLS == nil && !c.BehindProxy && !isLoopback(c.Listen):
+		return fmt.Errorf("listen %s: plain HTTP is for loopback addresses alone: give a certificate, or say that a proxy speaks TLS", c.Listen)
+	}
+	info, err := os.Stat(c.State)
+	if err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("state: %s is not a folder", c.State)
+	}
+	return nil
+}
+
+func (c *Config) backends() []gateway.Backend {
+	backends := make([]gateway.Backend, 0, len(c.Dialects))
+	for _, d := range c.Dialects {
+		s := c.Systems[d.Info().System]
+		backends = append(backends, gateway.Backend{
+			Dialect: d, Endpoint: s.Endpoint, Endpoints: s.Endpoints, Credentials: s.Credentials, Limits: s.Limits, PlaceIDs: s.PlaceIDs,
+		})
+	}
+	return backends
+}
+
+func (n *Node) listen(cfg *Config) error {
+	var err error
+	if n.public, err = net.Listen("tcp", cfg.Listen); err != nil {
+		return err
+	}
+	if cfg.TLS != nil {
+		n.public = tls.NewListener(n.public, &tls.Config{
+			Certificates: []tls.Certificate{*cfg.TLS}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+		})
+	}
+	if cfg.Metrics != "" {
+		n.metrics, err = net.Listen("tcp", cfg.Metrics)
+	}
+	return err
+}
+
+// URL is where this machine reaches the interface.
+func (n *Node) URL() string { return baseURL(n.public.Addr().String(), n.secure) }
+
+// MetricsURL is where the metrics are, "" if nowhere.
+func (n *Node) MetricsURL() string {
+	if n.metrics == nil {
+		return ""
+	}
+	return baseURL(n.metrics.Addr().String(), false) + "/metrics"
+}
+
+// Run answers calls until ctx ends. Then /readyz says no, no new connection is taken, and calls under way are answered within the
+// configured time. It returns nil if all of them were, and closes the node in every case. Call it once.
+func (n *Node) Run(ctx context.Context) error {
+	serving, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var group errgroup.Group
+	serve := func(f func(net.Listener) error, l net.Listener) {
+		group.Go(func() error {
+			defer cancel() // one that cannot serve ends all
+			return f(l)
+		})
+	}
+	serve(n.server.Serve, n.public)
+	if n.metrics != nil {
+		serve(n.server.ServeMetrics, n.metrics)
+	}
+	<-serving.Done()
+
+	draining, stop := context.WithTimeout(context.WithoutCancel(ctx), n.drain)
+	defer stop()
+	err := n.server.Shutdown(draining)
+	return errors.Join(err, group.Wait(), n.gateway.Close(draining))
+}
+
+// Close releases what [New] has opened, for a node that is never run.
+func (n *Node) Close() error {
+	errs := []error{n.gateway.Close(context.Background())}
+	for _, l := range []net.Listener{n.public, n.metrics} {
+		if l != nil {
+			errs = append(errs, l.Close())
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,137 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// get gives the status of a GET, on a connection of its own.
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	c := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := c.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(body)
+}
+
+func TestANodeServesUntilItIsToldToEnd(t *testing.T) {
+	cfg, err := load(t, folder(t), good+"metrics: 127.0.0.1:0\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- n.Run(ctx) }()
+
+	if status, _ := get(t, n.URL()+"/readyz"); status != 200 {
+		t.Errorf("/readyz: %d", status)
+	}
+	if status, body := get(t, n.URL()+"/v1/gateway"); status != 200 || !strings.Contains(body, `"gw"`) || !strings.Contains(body, "suishen") {
+		t.Errorf("/v1/gateway: %d %s", status, body)
+	}
+	if status, body := get(t, n.MetricsURL()); status != 200 || !strings.Contains(body, "go_goroutines") {
+		t.Errorf("metrics: %d", status)
+	}
+	if status, _ := get(t, n.URL()+"/metrics"); status != 404 {
+		t.Errorf("the callers' listener shows metrics: %d", status)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("ended with %v", err)
+	}
+	if c, err := net.Dial("tcp", strings.TrimPrefix(n.URL(), "http://")); err == nil {
+		c.Close()
+		t.Error("the listener is still open")
+	}
+}
+
+func TestACallUnderWayIsAnsweredWhenTheNodeEnds(t *testing.T) {
+	cfg, err := load(t, folder(t), good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- n.Run(ctx) }()
+
+	c, err := net.Dial("tcp", strings.TrimPrefix(n.URL(), "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	body := "{}"
+	io.WriteString(c, "POST /v1/verifications HTTP/1.1\r\nHost: gw\r\nContent-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+	cancel() // while the call is half sent
+	io.WriteString(c, body)
+	c.SetReadDeadline(time.Now().Add(5 * time.Second))
+	answer, err := io.ReadAll(c)
+	if err != nil || !strings.Contains(string(answer), `"requestId"`) {
+		t.Errorf("no answer: %v %q", err, answer)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+func TestWhatCannotStartLeavesNothingOpen(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	tests := []struct {
+		name  string
+		spoil func(*Config)
+		want  string
+	}{
+		{"the port is taken", func(c *Config) { c.Listen = taken.Addr().String() }, "in use"},
+		{"the metrics' port is taken", func(c *Config) { c.Metrics = taken.Addr().String() }, "in use"},
+		{"plain HTTP for everybody", func(c *Config) { c.Listen = "0.0.0.0:0" }, "loopback"},
+		{"no state", func(c *Config) { c.State = filepath.Join(c.State, "nowhere") }, "state"},
+		{"no key", func(c *Config) { c.Key = nil }, "key"},
+		{"two systems claim one scan", func(c *Config) { c.Dialects = append(c.Dialects, c.Dialects[0]) }, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg, err := load(t, folder(t), good)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tt.spoil(cfg)
+			n, err := New(cfg)
+			if err == nil {
+				err = errors.Join(errors.New("it started"), n.Close())
+				t.Fatal(err)
+			}
+			if !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
