@@ -10,6 +10,8 @@ const (
 	KindDocument Kind = "document" // not a possible document
 	KindSystem   Kind = "system"   // no such system
 	KindField    Kind = "field"    // a member outside its bounds
+
+	KindReference Kind = "reference" // used within the last minute for another request
 )
 
 // Error is a mistake in what somebody gave us. Field names the member; What says what is wrong with it and what is right;

@@ -20,7 +20,7 @@ import (
 
 // HostConfig is what one system's [Host] is made of.
 type HostConfig struct {
-	Endpoint    string            // http or https URL: scheme, host and perhaps a path
+	Endpoint    string            // http or https URL: scheme, host and perhaps a path; "": not configured
 	Endpoints   map[string]string // further ones by name
 	Credentials map[string]string
 	Timeout     time.Duration // overrides that of the calls, if not 0
@@ -53,11 +53,13 @@ func NewHost(config HostConfig) (*Host, error) {
 		}
 		endpoints[name] = base
 	}
-	base, err := parseEndpoint(config.Endpoint)
-	if err != nil {
-		return nil, fmt.Errorf("endpoint: %w", err)
+	if config.Endpoint != "" {
+		base, err := parseEndpoint(config.Endpoint)
+		if err != nil {
+			return nil, fmt.Errorf("endpoint: %w", err)
+		}
+		endpoints[""] = base
 	}
-	endpoints[""] = base
 	transport := newTransport(config.Connections)
 	return &Host{config: config, endpoints: endpoints, transport: transport, client: newClient(transport)}, nil
 }

@@ -186,6 +186,7 @@ func TestOnlyConfiguredEndpointsAreCalled(t *testing.T) {
 		{Target: "/\\evil.example"},
 		{Target: "/码"},
 		{Target: "/", Endpoint: "elsewhere"},
+		{Target: "/", Endpoint: "unset"},
 		{Target: "/", Header: []adapters.HeaderField{{Name: "host", Value: "evil.example"}}},
 		{Target: "/", Header: []adapters.HeaderField{{Name: "content-length", Value: "5"}}},
 		{Target: "/", Header: []adapters.HeaderField{{Name: "Transfer-Encoding", Value: "chunked"}}},
@@ -199,7 +200,7 @@ func TestOnlyConfiguredEndpointsAreCalled(t *testing.T) {
 }
 
 func TestEndpointsAreBareURLs(t *testing.T) {
-	for _, endpoint := range []string{"", "127.0.0.1:80", "ftp://a", "http://", "http://u:secret@a", "http://a?x=1", "http://a?", "http://a#f", "http://a b", "http://%zz"} {
+	for _, endpoint := range []string{"127.0.0.1:80", "ftp://a", "http://", "http://u:secret@a", "http://a?x=1", "http://a?", "http://a#f", "http://a b", "http://%zz"} {
 		if _, err := NewHost(HostConfig{Endpoint: endpoint}); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%q: %v", endpoint, err)
 		}

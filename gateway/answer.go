@@ -1,0 +1,56 @@
+package gateway
+
+import (
+	"time"
+
+	"tongma/gateway/policy"
+	"tongma/standard"
+)
+
+// answered is an answer with the parts that most answers have, in one piece of memory.
+type answered struct {
+	verification standard.Verification
+	system       standard.System
+	freshness    standard.Freshness
+}
+
+// answer decides on a finding and shows of it what the caller may see.
+func (g *Gateway) answer(call *Call, f finding) *standard.Verification {
+	now := g.now()
+	if !f.validUntil.IsZero() && !now.Before(f.validUntil) { // it ended while the caller waited
+		f = because(f.system, standard.ReasonScanExpired)
+	}
+	a := new(answered)
+	v := &a.verification
+	v.ID, v.Salt = g.identities.next(now)
+	v.Outcome = f.outcome
+	if f.outcome == standard.Verified {
+		a.verified(call, &f, now)
+	} else {
+		v.Reason = f.reason.Reason(f.retryAfter)
+		if f.system != nil {
+			a.system = f.system.identity
+			v.System = &a.system
+		}
+	}
+	v.Decision = policy.Decide(v)
+	g.meters.answered(v, f.from)
+	return v
+}
+
+// verified fills in what only a verified answer has.
+func (a *answered) verified(call *Call, f *finding, now time.Time) {
+	v := &a.verification
+	v.Status, v.Colour = f.record.Status, f.record.Status.Colour()
+	a.system = f.record.System
+	v.System = &a.system
+	v.Holder, v.Health = f.record.View(call.Caller.Roles)
+	v.Others = f.record.Others
+	a.freshness = standard.Freshness{
+		From:       f.from,
+		ObservedAt: standard.Millis(f.observedAt),
+		AgeMs:      max(now.Sub(f.observedAt).Milliseconds(), 0),
+		ValidUntil: standard.Millis(f.validUntil),
+	}
+	v.Freshness = &a.freshness
+}

@@ -1,0 +1,190 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tongma/adapters"
+	"tongma/gateway/freshness"
+	"tongma/standard"
+)
+
+// Config is what a gateway is made of.
+type Config struct {
+	Backends []Backend
+
+	// CacheKey keys the digests that stand for scans and references in memory: 32 random bytes, its own for each node.
+	// If nil, New draws one.
+	CacheKey []byte
+	// CacheRecords bounds the records in memory, about 430 bytes each; 0: 200,000.
+	CacheRecords int
+	// References bounds the requests with a reference that are remembered for a minute, about 2 KB each; 0: 50,000. Beyond it the
+	// oldest are forgotten early.
+	References int
+
+	Now     func() time.Time      // nil: time.Now
+	Log     *slog.Logger          // nil: nothing is logged
+	Metrics prometheus.Registerer // nil: nothing is registered
+}
+
+// Backend is a system with the configuration of its backend. A system without an endpoint, or without a credential that its
+// dialect needs, is recognised all the same and answers that it is not configured.
+type Backend struct {
+	Dialect     adapters.Dialect
+	Endpoint    string            // base URL of the backend
+	Endpoints   map[string]string // further ones, by the names that the dialect gives them
+	Credentials map[string]string
+	Limits      adapters.Limits   // what is not 0 overrides the dialect's own
+	PlaceIDs    map[string]string // what the system calls this gateway's place or device
+}
+
+const (
+	defaultRecords    = 200_000
+	defaultReferences = 50_000
+	cacheKeyLength    = 32
+)
+
+// ErrClosed is the error of a call that came after [Gateway.Close].
+var ErrClosed = errors.New("gateway: closed")
+
+// Gateway verifies scans. It is safe for concurrent use.
+type Gateway struct {
+	live       atomic.Pointer[adapters.Catalogue] // its entries' adapters are *system; a call keeps the one it began with
+	cache      *freshness.Cache
+	digests    *digests
+	flights    *flights
+	references *references
+	identities *identities
+	meters     *meters
+	now        func() time.Time
+	log        *slog.Logger
+}
+
+// New connects every system and compiles all their forms into one catalogue. Its error names the system and says what is
+// wrong with its configuration.
+func New(config Config) (*Gateway, error) {
+	config, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	cache, err := freshness.New(config.CacheRecords)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: cache: %w", err)
+	}
+	references, err := newReferences(config.References)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: references: %w", err)
+	}
+	g := &Gateway{
+		cache:      cache,
+		digests:    newDigests(config.CacheKey),
+		flights:    newFlights(),
+		references: references,
+		identities: newIdentities(rand.Reader),
+		now:        config.Now,
+		log:        config.Log,
+	}
+	if g.meters, err = newMeters(config.Metrics, g); err != nil {
+		return nil, err
+	}
+	catalogue, err := g.open(config.Backends)
+	if err != nil {
+		return nil, err
+	}
+	g.live.Store(catalogue)
+	return g, nil
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.CacheKey == nil {
+		c.CacheKey = make([]byte, cacheKeyLength)
+		rand.Read(c.CacheKey)
+	}
+	if len(c.CacheKey) != cacheKeyLength {
+		return c, fmt.Errorf("gateway: the cache key has %d bytes: give %d random ones", len(c.CacheKey), cacheKeyLength)
+	}
+	if c.CacheRecords == 0 {
+		c.CacheRecords = defaultRecords
+	}
+	if c.References == 0 {
+		c.References = defaultReferences
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if c.Metrics == nil {
+		c.Metrics = prometheus.NewRegistry()
+	}
+	return c, nil
+}
+
+func (g *Gateway) open(backends []Backend) (*adapters.Catalogue, error) {
+	var entries []adapters.Entry
+	var faults []error
+	for _, b := range backends {
+		s, err := g.connect(b)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("system %s: %w", b.Dialect.Info().System, err))
+			continue
+		}
+		if len(s.missing) > 0 {
+			g.log.Warn("system is not configured", "system", s.info.System, "missing", s.missing)
+		}
+		entries = append(entries, adapters.Entry{Info: s.info, Adapter: s})
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return adapters.NewCatalogue(entries)
+}
+
+// System is what may be known of a system that the gateway serves.
+type System struct {
+	Info    adapters.Info
+	Missing []string // what it is not configured with: "endpoint", "credential appId", …
+	Breaker string   // closed, half_open or open
+}
+
+// Systems lists all systems, in the order of the configuration.
+func (g *Gateway) Systems() []System {
+	var list []System
+	for e := range g.live.Load().Entries() {
+		s := e.Adapter.(*system)
+		list = append(list, System{Info: s.info, Missing: s.missing, Breaker: s.breaker().String()})
+	}
+	return list
+}
+
+// Close refuses new calls and waits for the flights that are under way, until ctx ends; those that are left are then cancelled
+// and its error returned.
+func (g *Gateway) Close(ctx context.Context) error {
+	err := g.flights.close(ctx)
+	for e := range g.live.Load().Entries() {
+		e.Adapter.(*system).host.Close()
+	}
+	return err
+}
+
+// Caller is who asks: a party that the outside has authenticated.
+type Caller struct {
+	ID    string
+	Roles standard.Roles // what it may see of a record
+}
+
+// Call is one verification that a caller asks for.
+type Call struct {
+	Caller  Caller
+	Request *standard.Request // Verify puts its document into normal form
+	BodySum [32]byte          // digest of the request as it came, by which two with the same reference are compared
+}

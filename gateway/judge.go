@@ -1,0 +1,81 @@
+package gateway
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"time"
+
+	"tongma/adapters"
+	"tongma/standard"
+)
+
+// judge turns what an adapter said into what may be believed. The adapter has read its dialect with care; this is the second
+// lock on the same door, so that no mistake there becomes a green here.
+func judge(s *system, r adapters.Result, err error, began, now time.Time) finding {
+	if err != nil {
+		return faulty(s, err)
+	}
+	if r.Outcome != standard.Verified {
+		return notVerified(s, r)
+	}
+	if r.Record == nil || r.Record.System.ID != s.info.System {
+		return because(s, standard.ReasonFault)
+	}
+	if !r.ValidUntil.IsZero() && !now.Before(r.ValidUntil) {
+		return because(s, standard.ReasonScanExpired)
+	}
+	observed := r.ObservedAt
+	if observed.Before(began) || observed.After(now) {
+		observed = began
+	}
+	return finding{
+		system: s, outcome: standard.Verified, record: s.sound(r.Record), from: standard.Live,
+		observedAt: observed, validUntil: r.ValidUntil,
+	}
+}
+
+// faulty is the finding for an error: of a fault its reason, if that is one of trouble, of anything else a fault.
+func faulty(s *system, err error) finding {
+	fault, ok := errors.AsType[*adapters.Fault](err)
+	if !ok || !isReasonFor(fault.Reason, standard.Unavailable) {
+		return because(s, standard.ReasonFault)
+	}
+	f := because(s, fault.Reason)
+	f.retryAfter = max(fault.RetryAfter, 0)
+	return f
+}
+
+// notVerified keeps an outcome only with a reason that belongs to it.
+func notVerified(s *system, r adapters.Result) finding {
+	if !isReasonFor(r.Reason, r.Outcome) {
+		return because(s, standard.ReasonFault)
+	}
+	return because(s, r.Reason)
+}
+
+func isReasonFor(code standard.ReasonCode, outcome standard.Outcome) bool {
+	return slices.ContainsFunc(standard.Reasons, func(r standard.ReasonRow) bool { return r.Code == code && r.Outcome == outcome })
+}
+
+// sound gives a record of which every status is one of the three or none, and which says whose it is.
+func (s *system) sound(r *standard.Record) *standard.Record {
+	sound := *r
+	sound.Status = known(r.Status)
+	sound.Others = slices.Clone(r.Others)
+	for i := range sound.Others {
+		sound.Others[i].Status = known(sound.Others[i].Status)
+	}
+	sound.System.Name = cmp.Or(r.System.Name, s.identity.Name)
+	sound.System.Region = cmp.Or(r.System.Region, s.identity.Region)
+	sound.System.Provenance = cmp.Or(r.System.Provenance, s.identity.Provenance)
+	return &sound
+}
+
+// known gives s if it is one of the three statuses, else none.
+func known(s standard.Status) standard.Status {
+	if s.Colour() == standard.ColourNone {
+		return standard.None
+	}
+	return s
+}

@@ -1,0 +1,79 @@
+package gateway
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tongma/standard"
+)
+
+// observer is a histogram of one system.
+type observer = prometheus.Observer
+
+// meters are the gateway's metrics. Their labels are outcomes, statuses and ids of the catalogue, nothing of a person.
+type meters struct {
+	verifications *prometheus.CounterVec
+	seconds       *prometheus.HistogramVec
+	breaker       *prometheus.GaugeVec
+	coalesced     *prometheus.CounterVec
+	hits, misses  prometheus.Counter
+}
+
+// systemMeters are those of one system.
+type systemMeters struct {
+	seconds   observer
+	breaker   prometheus.Gauge
+	coalesced prometheus.Counter
+}
+
+func newMeters(registry prometheus.Registerer, g *Gateway) (*meters, error) {
+	lookups := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tongma_cache_lookups_total", Help: "Looks into the memory of records, by result.",
+	}, []string{"result"})
+	m := &meters{
+		verifications: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tongma_verifications_total", Help: "Answers, by system (empty: nobody claims the scan), outcome, status and origin.",
+		}, []string{"system", "outcome", "status", "from"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "tongma_backend_seconds", Help: "Time that a system took to answer, all its calls together.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"system"}),
+		breaker: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "tongma_breaker_state", Help: "Breaker of a system: 0 closed, 1 half open, 2 open.",
+		}, []string{"system"}),
+		coalesced: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tongma_coalesced_total", Help: "Calls that joined another's question to the system.",
+		}, []string{"system"}),
+		hits:   lookups.WithLabelValues("hit"),
+		misses: lookups.WithLabelValues("miss"),
+	}
+	records := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tongma_cache_records", Help: "Records in memory, overdue ones included.",
+	}, func() float64 { return float64(g.cache.Len()) })
+	flights := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tongma_flights", Help: "Questions under way that others may join.",
+	}, func() float64 { return float64(g.flights.len()) })
+	for _, c := range []prometheus.Collector{m.verifications, m.seconds, m.breaker, m.coalesced, lookups, records, flights} {
+		if err := registry.Register(c); err != nil {
+			return nil, fmt.Errorf("gateway: metrics: %w", err)
+		}
+	}
+	return m, nil
+}
+
+func (m *meters) of(system string) systemMeters {
+	return systemMeters{
+		seconds:   m.seconds.WithLabelValues(system),
+		breaker:   m.breaker.WithLabelValues(system),
+		coalesced: m.coalesced.WithLabelValues(system),
+	}
+}
+
+func (m *meters) answered(v *standard.Verification, from standard.From) {
+	system := ""
+	if v.System != nil {
+		system = v.System.ID
+	}
+	m.verifications.WithLabelValues(system, string(v.Outcome), string(v.Status), string(from)).Inc()
+}

@@ -1,0 +1,109 @@
+package gateway
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"tongma/standard"
+	"tongma/standard/wire"
+)
+
+// referenceLife is for how long a caller that repeats a request with its reference gets the same answer.
+const referenceLife = time.Minute
+
+// reference is a request with a reference, under way or answered.
+type reference struct {
+	body  [32]byte
+	until time.Time
+	done  chan struct{}
+
+	answer *standard.Verification // to be read after done
+	err    error
+}
+
+// references remembers them, oldest first.
+type references struct {
+	mu      sync.Mutex
+	entries *simplelru.LRU[[32]byte, *reference]
+}
+
+func newReferences(most int) (*references, error) {
+	entries, err := simplelru.NewLRU[[32]byte, *reference](most, nil)
+	return &references{entries: entries}, err
+}
+
+// claim gives the request that holds key, and whether it is the caller's to answer.
+func (r *references) claim(key, body [32]byte, now time.Time) (*reference, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forget(now)
+	if held, ok := r.entries.Peek(key); ok {
+		return held, false
+	}
+	claimed := &reference{body: body, until: now.Add(referenceLife), done: make(chan struct{})}
+	r.entries.Add(key, claimed)
+	return claimed, true
+}
+
+// forget drops what is overdue. Nothing is ever moved to the front, so the oldest are at the end.
+func (r *references) forget(now time.Time) {
+	for {
+		_, oldest, ok := r.entries.GetOldest()
+		if !ok || now.Before(oldest.until) {
+			return
+		}
+		r.entries.RemoveOldest()
+	}
+}
+
+// release makes room for another attempt after one that was refused.
+func (r *references) release(key [32]byte, held *reference) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now, ok := r.entries.Peek(key); ok && now == held {
+		r.entries.Remove(key)
+	}
+}
+
+// verifyOnce answers a request with a reference: the first time by verifying, within the next minute by the same answer. It
+// goes on when the caller's connection breaks, because that caller will ask again.
+func (g *Gateway) verifyOnce(ctx context.Context, call *Call, deadline time.Time) (*standard.Verification, error) {
+	key := g.digests.of(wire.LinePseudonym, func(m *mac) {
+		m.line("reference")
+		m.line(call.Caller.ID)
+		m.line(call.Request.Reference)
+	})
+	held, mine := g.references.claim(key, call.BodySum, g.now())
+	if !mine {
+		return g.repeat(ctx, call, held, deadline)
+	}
+	defer close(held.done)
+	held.answer, held.err = nil, ErrClosed // should verify panic
+	held.answer, held.err = g.verify(context.WithoutCancel(ctx), call, deadline)
+	if held.err != nil {
+		g.references.release(key, held)
+	}
+	return held.answer, held.err
+}
+
+// repeat gives the answer that held has or will have.
+func (g *Gateway) repeat(ctx context.Context, call *Call, held *reference, deadline time.Time) (*standard.Verification, error) {
+	if held.body != call.BodySum {
+		return nil, &standard.Error{
+			Kind: standard.KindReference, Field: "reference",
+			What: "was used within the last minute for another request: give each request its own",
+		}
+	}
+	timer := time.NewTimer(deadline.Sub(g.now()))
+	defer timer.Stop()
+	select {
+	case <-held.done:
+		return held.answer, held.err
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return g.answer(call, because(nil, standard.ReasonPatience)), nil
+}

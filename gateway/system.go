@@ -1,0 +1,146 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"tongma/adapters"
+	"tongma/gateway/upstream"
+	"tongma/standard"
+)
+
+// Limits where neither the dialect nor the configuration has any. The timeout is shorter than a caller's usual patience, so that
+// it is the system that is reported as slow.
+var defaultLimits = adapters.Limits{Timeout: 2 * time.Second, Concurrency: 64, Body: 64 << 10}
+
+// system is a dialect connected to its backend behind its guards. It is the adapter that stands in the catalogue.
+type system struct {
+	adapters.Adapter                // guarded
+	keyer            adapters.Keyer // nil: its answers are neither remembered nor shared
+	info             adapters.Info
+	identity         standard.System
+	placeIDs         map[string]string
+	missing          []string
+	host             *upstream.Host
+	state            atomic.Int32 // of the breaker, an upstream.State
+	meters           systemMeters
+	trouble          trouble
+}
+
+func (g *Gateway) connect(b Backend) (*system, error) {
+	info := b.Dialect.Info()
+	if err := checkNames(b, info); err != nil {
+		return nil, err
+	}
+	limits := overlay(overlay(defaultLimits, info.Limits), b.Limits)
+	host, err := upstream.NewHost(upstream.HostConfig{
+		Endpoint: b.Endpoint, Endpoints: b.Endpoints, Credentials: b.Credentials,
+		Timeout: b.Limits.Timeout, MaxReply: b.Limits.Body, Connections: limits.Concurrency, Now: g.now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := &system{
+		info:     info,
+		identity: standard.System{ID: info.System, Name: info.Name.Zh, Region: info.Region, Provenance: info.Provenance},
+		placeIDs: b.PlaceIDs,
+		missing:  missing(b, info),
+		host:     host,
+		meters:   g.meters.of(info.System),
+	}
+	adapter := b.Dialect.Open(host)
+	s.keyer, _ = adapter.(adapters.Keyer)
+	s.Adapter = upstream.Guard(&timed{adapter, s.meters.seconds}, info, limits, s.onState(g))
+	return s, nil
+}
+
+// onState keeps the breaker's state for whoever lists the systems, and tells the operator.
+func (s *system) onState(g *Gateway) func(upstream.State) {
+	return func(to upstream.State) {
+		s.state.Store(int32(to))
+		s.meters.breaker.Set(float64(to))
+		g.log.Warn("breaker", "system", s.info.System, "state", to.String())
+	}
+}
+
+func (s *system) breaker() upstream.State { return upstream.State(s.state.Load()) }
+
+// checkNames refuses what the dialect does not know: a misspelt name would otherwise be missed only when a traveller stands there.
+func checkNames(b Backend, info adapters.Info) error {
+	known := make([]string, len(info.Credentials))
+	for i, c := range info.Credentials {
+		known[i] = c.Name
+	}
+	if err := checkKnown("credential", slices.Sorted(maps.Keys(b.Credentials)), known); err != nil {
+		return err
+	}
+	return checkKnown("endpoint", slices.Sorted(maps.Keys(b.Endpoints)), info.Endpoints)
+}
+
+func checkKnown(what string, given, known []string) error {
+	for _, name := range given {
+		if slices.Contains(known, name) {
+			continue
+		}
+		if len(known) == 0 {
+			return fmt.Errorf("%s %q is not one of its own: it has none", what, name)
+		}
+		return fmt.Errorf("%s %q is not one of its own: those are %s", what, name, strings.Join(known, ", "))
+	}
+	return nil
+}
+
+func missing(b Backend, info adapters.Info) []string {
+	var list []string
+	if b.Endpoint == "" {
+		list = append(list, "endpoint")
+	}
+	for _, name := range info.Endpoints {
+		if b.Endpoints[name] == "" {
+			list = append(list, "endpoint "+name)
+		}
+	}
+	for _, c := range info.Credentials {
+		if _, ok := b.Credentials[c.Name]; !ok {
+			list = append(list, "credential "+c.Name)
+		}
+	}
+	return list
+}
+
+// overlay gives base with whatever over sets.
+func overlay(base, over adapters.Limits) adapters.Limits {
+	if over.Timeout > 0 {
+		base.Timeout = over.Timeout
+	}
+	if over.Concurrency > 0 {
+		base.Concurrency = over.Concurrency
+	}
+	if over.Rate > 0 {
+		base.Rate = over.Rate
+	}
+	if over.Body > 0 {
+		base.Body = over.Body
+	}
+	if over.Retry > 0 {
+		base.Retry = over.Retry
+	}
+	return base
+}
+
+// timed measures what its system's backend takes, every attempt for itself.
+type timed struct {
+	adapters.Adapter
+	seconds observer
+}
+
+func (t *timed) Verify(ctx context.Context, q *adapters.Query) (adapters.Result, error) {
+	begin := time.Now()
+	defer func() { t.seconds.Observe(time.Since(begin).Seconds()) }()
+	return t.Adapter.Verify(ctx, q)
+}
