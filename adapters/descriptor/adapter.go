@@ -193,19 +193,7 @@ func (f *frame) step(st *step) (string, error) {
 			return "next", nil
 		}
 	}
-	word, err := f.attempt(st)
-	var renew errRenew
-	if errors.As(err, &renew) { // once more, with a new token
-		if err := f.renew(renew); err != nil {
-			return "", err
-		}
-		word, err = f.attempt(st)
-	} else if errors.Is(err, errAgain) {
-		word, err = f.attempt(st)
-	}
-	if errors.As(err, &renew) || errors.Is(err, errAgain) {
-		return "", fault("the backend asks to try again, and did so already")
-	}
+	word, err := f.insist(st)
 	if err != nil {
 		return "", err
 	}
@@ -215,6 +203,33 @@ func (f *frame) step(st *step) (string, error) {
 		}
 	}
 	return word, nil
+}
+
+// maxAgain is how often a backend may ask for the same call once more.
+const maxAgain = 2
+
+// insist attempts a step until it is neither a new token nor another attempt that the backend asks for, within bounds.
+func (f *frame) insist(st *step) (string, error) {
+	renewed := false
+	for again := 0; ; {
+		word, err := f.attempt(st)
+		var renew errRenew
+		switch {
+		case errors.As(err, &renew) && !renewed:
+			renewed = true
+			if err := f.renew(renew); err != nil {
+				return "", err
+			}
+		case errors.Is(err, errAgain) && again < maxAgain:
+			again++
+		case errors.As(err, &renew):
+			return "", fault("the backend refuses a token that it has just given")
+		case errors.Is(err, errAgain):
+			return "", fault("the backend keeps asking to try again")
+		default:
+			return word, err
+		}
+	}
 }
 
 // errAgain says that the backend asks for the same call once more.

@@ -85,7 +85,8 @@ func (c *compiler) compile(sc *scope, s scalar) *expression {
 		}
 		switch root {
 		case "token":
-			e.tokens = append(e.tokens, member)
+			name, _, _ := strings.Cut(member, ".")
+			e.tokens = append(e.tokens, name)
 		case "cred":
 			c.credentialUsed[member] = true
 		case "place", "caller", "operator":
