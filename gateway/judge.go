@@ -38,7 +38,7 @@ func judge(s *system, r adapters.Result, err error, began, now time.Time) findin
 // faulty is the finding for an error: of a fault its reason, if that is one of trouble, of anything else a fault.
 func faulty(s *system, err error) finding {
 	fault, ok := errors.AsType[*adapters.Fault](err)
-	if !ok || !isReasonFor(fault.Reason, standard.Unavailable) {
+	if !ok || fault == nil || !isReasonFor(fault.Reason, standard.Unavailable) {
 		return because(s, standard.ReasonFault)
 	}
 	f := because(s, fault.Reason)

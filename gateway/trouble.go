@@ -38,7 +38,7 @@ func whatOf(err error) string {
 	if err == nil {
 		return "an answer that cannot be believed"
 	}
-	if fault, ok := errors.AsType[*adapters.Fault](err); ok {
+	if fault, ok := errors.AsType[*adapters.Fault](err); ok && fault != nil {
 		return fault.What
 	}
 	return fmt.Sprintf("%T", err)

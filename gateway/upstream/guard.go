@@ -68,7 +68,7 @@ func reasonOf(err error) standard.ReasonCode {
 	if err == nil {
 		return ""
 	}
-	if fault, ok := errors.AsType[*adapters.Fault](err); ok {
+	if fault, ok := errors.AsType[*adapters.Fault](err); ok && fault != nil {
 		return fault.Reason
 	}
 	return standard.ReasonFault
