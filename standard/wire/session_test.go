@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"tongma/standard/sm"
 	"tongma/standard/wire"
 )
 
@@ -90,6 +91,44 @@ func TestWhatThisGatewayDidNotSealIsNotOpened(t *testing.T) {
 		wantRefusal(t, "a bit is turned", err, wire.CodeSession)
 		raw[i] ^= 1
 	}
+}
+
+func TestAnIDIsCanonical(t *testing.T) {
+	id := seal(t, append([]byte{1}, make([]byte, 8+32+4)...)) // 73 bytes: four bits of the last character are left over
+	if _, err := wire.OpenSession(sealKey, id); err != nil {
+		t.Fatal(err)
+	}
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	last := strings.IndexByte(alphabet, id[len(id)-1])
+	_, err := wire.OpenSession(sealKey, id[:len(id)-1]+alphabet[last+1:last+2])
+	wantRefusal(t, "bits left over are set", err, wire.CodeSession)
+}
+
+func TestASealedTextThatIsNoSessionIsNotOpened(t *testing.T) {
+	whole := append(make([]byte, 1+8+32), 1, 'a', 1, 'k', 0, 6, 'v', 'e', 'r', 'i', 'f', 'y')
+	whole[0] = 1
+	if _, err := wire.OpenSession(sealKey, seal(t, whole)); err != nil {
+		t.Fatalf("the whole text: %v", err)
+	}
+	for n := range whole {
+		_, err := wire.OpenSession(sealKey, seal(t, whole[:n]))
+		wantRefusal(t, "cut off", err, wire.CodeSession)
+	}
+	_, err := wire.OpenSession(sealKey, seal(t, append(whole, 0)))
+	wantRefusal(t, "something behind it", err, wire.CodeSession)
+	whole[0] = 2
+	_, err = wire.OpenSession(sealKey, seal(t, whole))
+	wantRefusal(t, "another format", err, wire.CodeSession)
+}
+
+func seal(t *testing.T, plain []byte) string {
+	t.Helper()
+	nonce := make([]byte, 12)
+	sealed, err := sm.SealGCM(sealKey[:], nonce, plain, []byte(wire.LineSeal))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base64.RawURLEncoding.EncodeToString(append(nonce, sealed...))
 }
 
 func TestTheSessionKeysDependOnEverything(t *testing.T) {
