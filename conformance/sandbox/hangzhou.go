@@ -56,13 +56,11 @@ func (d *hangzhou) busy(w http.ResponseWriter, r *http.Request) {
 
 // The codes of the envelope.
 const (
-	succeeded    = "00"
-	superseded   = "03" // signed with a secret that a later refresh has replaced
-	secretEnded  = "11"
-	signWrong    = "14" // also for an unknown appKey and a time far off
-	overQuota    = "18"
-	requestSkew  = 15 * time.Minute // ours: how far requestTime may be off
-	documentKind = "IDENTITY_CARD"
+	succeeded   = "00"
+	superseded  = "03" // signed with a secret that a later refresh has replaced
+	secretEnded = "11"
+	signWrong   = "14" // also for an unknown appKey and a time far off
+	overQuota   = "18"
 )
 
 var hangzhouTexts = map[string]string{
@@ -239,6 +237,9 @@ type hangzhouInner struct {
 	Data     any    `json:"data"`
 	ErrorMsg string `json:"errorMsg"`
 }
+
+// documentKind is the one type of document that the real-time interface takes.
+const documentKind = "IDENTITY_CARD"
 
 // realTime answers for a holder's code of one city.
 func (d *hangzhou) realTime(w http.ResponseWriter, f hangzhouFields) {

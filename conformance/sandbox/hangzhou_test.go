@@ -108,6 +108,7 @@ func TestHangzhouRefusesAWrongSignOrTime(t *testing.T) {
 		{"15 minutes ahead", sign(key, ms(requestSkew)), "00"},
 		{"more behind", sign(key, ms(-requestSkew-time.Millisecond)), "14"},
 		{"more ahead", sign(key, ms(requestSkew+time.Millisecond)), "14"},
+		{"14 digits", sign(key, "0"+ms(0)), "14"},
 		{"seconds", sign(key, strconv.FormatInt(noon.Unix(), 10)), "14"},
 		{"no number", sign(key, "123456789012x"), "14"},
 		{"another appKey", sign("another", ms(0)), "14"},
@@ -214,6 +215,28 @@ func TestHangzhouEmptyAnswerMeansAskAgain(t *testing.T) {
 		}
 	}
 	t.Error("there is no such person")
+}
+
+func TestHangzhouDatasIsTheListItselfForSome(t *testing.T) {
+	now := noon
+	a, _ := hangzhouAt(t, &now)
+	secret := a.refreshed(byKey, a.cred["appSecret"]).RequestSecret
+	bare := 0
+	for _, p := range New(at(noon)).backends[Hangzhou].people {
+		if p.fate == gone || p.has(emptyOnce) {
+			continue
+		}
+		_, isList := a.dataCall("interfaceById", `{"sfzh":"`+p.number+`"}`, secret)["datas"].([]any)
+		if isList != p.has(bareDatas) {
+			t.Errorf("%d: a list %t, want %t", p.no, isList, p.has(bareDatas))
+		}
+		if isList {
+			bare++
+		}
+	}
+	if bare == 0 {
+		t.Error("there is no such person")
+	}
 }
 
 func TestHangzhouRealTimeAnswersForOneCity(t *testing.T) {

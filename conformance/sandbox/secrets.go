@@ -129,6 +129,9 @@ func (d *hangzhou) checkSign(r *http.Request, valid func() []timedSecret) string
 	return signWrong
 }
 
+// requestSkew is how far requestTime may be off. It is ours: none is known.
+const requestSkew = 15 * time.Minute
+
 func (d *hangzhou) timely(requestTime string) bool {
 	ms, err := strconv.ParseInt(requestTime, 10, 64)
 	if err != nil || len(requestTime) != 13 {

@@ -96,6 +96,7 @@ func TestSuikangRoutes(t *testing.T) {
 	s := New(at(noon))
 	a := newAsker(t, s, Suikang, func() time.Time { return noon })
 	id := str(object(t, s.People(Suikang)[0].Scan)["codeId"])
+	tomorrow := str(object(t, New(at(noon.AddDate(0, 0, 1))).People(Suikang)[0].Scan)["codeId"])
 	tests := []struct {
 		name, method, path string
 		status             int
@@ -109,6 +110,8 @@ func TestSuikangRoutes(t *testing.T) {
 		{"no codeId", "POST", suikangStatusPath, 404, "", "code"},
 		{"two segments", "POST", suikangStatusPath + id + "/x", 404, "", "code"},
 		{"an encoded slash", "POST", suikangStatusPath + id + "%2Fx?color=true", 200, `"code":"S2"`, "green"},
+		{"a codeId in upper case", "POST", suikangStatusPath + strings.ToUpper(id) + "?color=true", 200, `"code":"S2"`, "green"},
+		{"a codeId of tomorrow", "POST", suikangStatusPath + tomorrow + "?color=true", 200, `"code":"S2"`, "green"},
 		{"third party as others spell it", "GET", strings.Replace(suikangInfoPath, "thirtparty", "thirdparty", 1) + id, 404, "", "name"},
 	}
 	for _, tt := range tests {

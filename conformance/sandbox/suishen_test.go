@@ -48,7 +48,7 @@ func TestSuishenRefusesWhatItsGatewayRefuses(t *testing.T) {
 		}
 		return h
 	}
-	forged := strings.Repeat("0", 16) + token[16:]
+	forged := token[:16] + strings.Repeat("0", 32)
 	tests := []struct {
 		name         string
 		method, path string
@@ -60,6 +60,7 @@ func TestSuishenRefusesWhatItsGatewayRefuses(t *testing.T) {
 		{"good", "POST", suishenScanPath, suishenHeader(token), good, 200, `"code":"0"`},
 		{"good, with the members of the newer call", "POST", suishenScanPath, suishenHeader(token), good[:len(good)-1] + `,"unit_id":"u","enStr":"e"}`, 200, `"code":"0"`},
 		{"no token", "POST", suishenScanPath, header("access_token", ""), good, 200, `"code":"GATEWAY0006"`},
+		{"token of another time", "POST", suishenScanPath, header("access_token", strings.Repeat("0", 16)+token[16:]), good, 200, `"code":"GATEWAY0006"`},
 		{"forged token", "POST", suishenScanPath, header("access_token", forged), good, 200, `"code":"GATEWAY0006"`},
 		{"other authority type", "POST", suishenScanPath, header("authoritytype", "1"), good, 200, `"code":"S9"`},
 		{"other elements version", "POST", suishenScanPath, header("elementsVersion", "1.0"), good, 200, `"code":"S9"`},

@@ -1,0 +1,31 @@
+package sandbox
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestReadmeListsEveryFaultAndCode(t *testing.T) {
+	b, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range Faults() {
+		if !strings.Contains(string(b), "| `"+f.Kind+"` | "+f.En) {
+			t.Errorf("the fault %s is missing or described otherwise: %s", f.Kind, f.En)
+		}
+	}
+	for code := range codeTexts {
+		if !strings.Contains(string(b), "| `"+code+"` |") {
+			t.Errorf("the code %s is missing", code)
+		}
+	}
+	for system, names := range credentials {
+		for name := range names {
+			if !strings.Contains(string(b), "`"+name+"`") {
+				t.Errorf("the credential %s of %s is missing", name, system)
+			}
+		}
+	}
+}
