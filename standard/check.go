@@ -13,9 +13,9 @@ const (
 	MaxWaitMs = 10000 // a checkpoint that waits longer has a queue
 )
 
-// Check says whether r holds together, at the time now, and puts its document into the form in which it is compared. The error is an *[Error] that
-// names the first member that is wrong. Whether there is such a system, and whether the caller may give this
-// purpose, is for the gateway to say.
+// Check says whether r holds together at the time now, and puts its document into the form in which it is compared. The
+// error is an *[Error] that names the first member that is wrong. Whether there is such a system, and whether the caller
+// may give this purpose, is for the gateway to say.
 func (r *Request) Check(now time.Time) error {
 	if err := r.checkSubject(now); err != nil {
 		return err

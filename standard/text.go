@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// checkText refuses text outside minimum to maximum code points, and text that could deceive whoever reads it in a log, on a screen or
-// in another system: control and invisible characters, line ends, white space at either end.
+// checkText refuses text outside minimum to maximum code points, and text that could deceive whoever reads it in a log, on
+// a screen or in another system: control and invisible characters, line ends, white space at either end.
 func checkText(kind Kind, field, text string, minimum, maximum int) error {
 	what := ""
 	switch n := utf8.RuneCountInString(text); {

@@ -1,7 +1,7 @@
 package wire
 
-// Every text that is signed, MACed or hashed with a key begins with a line that says what it is, so that none can be passed off as another.
-// No verifier accepts another's line.
+// Every text that is signed, MACed or hashed with a key begins with a line that says what it is, so that none can be
+// passed off as another. No verifier accepts another's line.
 const (
 	LineRequest     = "tongma/1 request"
 	LineAnswer      = "tongma/1 answer"

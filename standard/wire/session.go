@@ -36,7 +36,8 @@ func sessionKey(secret *[32]byte, use, session, rid, gateway string) [32]byte {
 	return sm.HMAC(secret[:], text)
 }
 
-// Session (会话) is what a session id holds. The id is all of it, sealed, so that any node of a gateway can open it without a store.
+// Session (会话) is what a session id holds. The id is all of it, sealed, so that any node of a gateway can open it
+// without a store.
 type Session struct {
 	Rid      string    // whose it is
 	KeyID    string    // the key that it was applied for with: it ends with the key
