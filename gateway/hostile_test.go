@@ -91,6 +91,8 @@ func checkWhole(t *rapid.T, v *standard.Verification) {
 		t.Fatalf("outcome %s with freshness %+v", v.Outcome, v.Freshness)
 	case !verified && (v.Status != "" || v.Colour != "" || v.Holder != nil || v.Health != nil || v.Others != nil):
 		t.Fatalf("outcome %s speaks of a person: %+v", v.Outcome, v)
+	case v.Status != standard.None && v.Status.Colour() == standard.ColourNone:
+		t.Fatalf("status %q is none of the three", v.Status)
 	case verified && v.Colour != v.Status.Colour():
 		t.Fatalf("status %q is %s", v.Status, v.Colour)
 	case v.System == nil || v.System.ID != "sui" || v.System.Provenance == "":

@@ -11,7 +11,7 @@ import (
 )
 
 // judge turns what an adapter said into what may be believed. The adapter has read its dialect with care; this is the second
-// lock on the same door, so that no mistake there becomes a green here.
+// lock on the same door, so that no mistake there becomes a green here. Whether a validity has ended is asked when it is answered.
 func judge(s *system, r adapters.Result, err error, began, now time.Time) finding {
 	if err != nil {
 		return faulty(s, err)
@@ -21,9 +21,6 @@ func judge(s *system, r adapters.Result, err error, began, now time.Time) findin
 	}
 	if r.Record == nil || r.Record.System.ID != s.info.System {
 		return because(s, standard.ReasonFault)
-	}
-	if !r.ValidUntil.IsZero() && !now.Before(r.ValidUntil) {
-		return because(s, standard.ReasonScanExpired)
 	}
 	observed := r.ObservedAt
 	if observed.Before(began) || observed.After(now) {

@@ -69,6 +69,9 @@ func TestARepetitionWaitsForTheFirstAndABrokenConnectionLosesNothing(t *testing.
 				t.Error(err)
 				return
 			}
+			if v.Status != standard.Green {
+				t.Errorf("the broken connection ended the verification: %+v", v)
+			}
 			ids[0] = v.ID
 		})
 		synctest.Wait()

@@ -153,7 +153,7 @@ func TestBreakerDoesNotCountWhatIsNotTheBackendsIllness(t *testing.T) {
 	}
 	left, cancel := context.WithCancel(t.Context())
 	cancel()
-	a := Guard(backend(hangs), adapters.Info{}, limits, nil)
+	a := Guard(backend(func(ctx context.Context) (adapters.Result, error) { return adapters.Result{}, ctx.Err() }), adapters.Info{}, limits, nil)
 	for range 10 * breakerVolume {
 		if _, err := a.Verify(left, &adapters.Query{}); !errors.Is(err, context.Canceled) {
 			t.Fatalf("a caller who left: %v", err)

@@ -186,7 +186,6 @@ func TestOnlyConfiguredEndpointsAreCalled(t *testing.T) {
 		{Target: "/\\evil.example"},
 		{Target: "/码"},
 		{Target: "/", Endpoint: "elsewhere"},
-		{Target: "/", Endpoint: "unset"},
 		{Target: "/", Header: []adapters.HeaderField{{Name: "host", Value: "evil.example"}}},
 		{Target: "/", Header: []adapters.HeaderField{{Name: "content-length", Value: "5"}}},
 		{Target: "/", Header: []adapters.HeaderField{{Name: "Transfer-Encoding", Value: "chunked"}}},
@@ -196,6 +195,12 @@ func TestOnlyConfiguredEndpointsAreCalled(t *testing.T) {
 		if r := reasonOf(err); r != standard.ReasonFault && r != standard.ReasonUnset {
 			t.Errorf("%q %q %v: %v", c.Endpoint, c.Target, c.Header, err)
 		}
+	}
+}
+
+func TestASystemWithoutAnEndpointSaysSo(t *testing.T) {
+	if _, err := newHost(t, "").Send(t.Context(), &adapters.Call{Method: "GET", Target: "/"}); reasonOf(err) != standard.ReasonUnset {
+		t.Error(err)
 	}
 }
 
@@ -289,6 +294,13 @@ func TestAHeaderCannotBeSplit(t *testing.T) {
 		if err == nil {
 			t.Errorf("%q was sent", f)
 		}
+	}
+}
+
+func TestNoMemoryIsMadeForAReplyThatSaysItIsTooLong(t *testing.T) {
+	h := newHost(t, raw(t, "HTTP/1.1 200 OK\r\nContent-Length: 9000000000000000000\r\n\r\n"))
+	if _, err := h.Send(t.Context(), &adapters.Call{Method: "GET", Target: "/"}); err == nil || !strings.Contains(err.Error(), "longer than") {
+		t.Error(err)
 	}
 }
 
