@@ -3,6 +3,7 @@ package sm_test
 import (
 	"bytes"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"strings"
 	"testing"
@@ -93,17 +94,70 @@ func TestACertificateIsTrustedThroughItsAuthorityOnly(t *testing.T) {
 
 func TestAPartyCannotIssue(t *testing.T) {
 	i := issue(t)
-	for name, call := range map[string]func() ([]byte, error){
-		"a party":           func() ([]byte, error) { return i.leaf.Issue(i.key, i.request, newYear, yearEnd) },
-		"another key":       func() ([]byte, error) { return i.authority.Issue(i.key, i.request, newYear, yearEnd) },
-		"too early":         func() ([]byte, error) { return i.authority.Issue(i.authorityKey, i.request, newYear.Add(-1), yearEnd) },
-		"too long":          func() ([]byte, error) { return i.authority.Issue(i.authorityKey, i.request, newYear, yearEnd.Add(1)) },
-		"back to front":     func() ([]byte, error) { return i.authority.Issue(i.authorityKey, i.request, yearEnd, newYear) },
-		"without a key":     func() ([]byte, error) { return sm.NewAuthority(nil, pkix.Name{}, newYear, yearEnd) },
-		"request of no key": func() ([]byte, error) { return sm.NewCertificateRequest(nil, pkix.Name{}) },
+	for name, c := range map[string]struct {
+		call func() ([]byte, error)
+		want string
+	}{
+		"a party":           {func() ([]byte, error) { return i.leaf.Issue(i.key, i.request, newYear, yearEnd) }, "only an authority"},
+		"another key":       {func() ([]byte, error) { return i.authority.Issue(i.key, i.request, newYear, yearEnd) }, "does not belong"},
+		"too early":         {func() ([]byte, error) { return i.authority.Issue(i.authorityKey, i.request, newYear.Add(-1), yearEnd) }, "when its authority is not"},
+		"too long":          {func() ([]byte, error) { return i.authority.Issue(i.authorityKey, i.request, newYear, yearEnd.Add(1)) }, "when its authority is not"},
+		"back to front":     {func() ([]byte, error) { return i.authority.Issue(i.authorityKey, i.request, yearEnd, newYear) }, "end before it begins"},
+		"no request":        {func() ([]byte, error) { return i.authority.Issue(i.authorityKey, nil, newYear, yearEnd) }, "no key"},
+		"without a key":     {func() ([]byte, error) { return sm.NewAuthority(nil, pkix.Name{}, newYear, yearEnd) }, "no key"},
+		"request of no key": {func() ([]byte, error) { return sm.NewCertificateRequest(nil, pkix.Name{}) }, "no key"},
 	} {
-		if _, err := call(); err == nil {
-			t.Errorf("%s: no error", name)
+		if _, err := c.call(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// The library takes an algorithm identifier with parameters, which gives one certificate two encodings.
+func TestACertificateHasOneEncodingOfItsAlgorithm(t *testing.T) {
+	i := issue(t)
+	text, err := i.leaf.MarshalPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	algorithm := []byte{0x30, 0x0a, 0x06, 0x08, 0x2a, 0x81, 0x1c, 0xcf, 0x55, 0x01, 0x83, 0x75}
+	for name, c := range map[string]struct {
+		algorithm []byte
+		good      bool
+	}{
+		"as it was":       {algorithm, true},
+		"with parameters": {append(append([]byte{0x30, 0x0c}, algorithm[2:]...), 0x05, 0x00), false},
+	} {
+		var parts struct {
+			TBS, Algorithm asn1.RawValue
+			Signature      asn1.BitString
+		}
+		if _, err := asn1.Unmarshal(decodePEM(t, text), &parts); err != nil {
+			t.Fatal(err)
+		}
+		parts.TBS.Bytes = bytes.Replace(parts.TBS.Bytes, algorithm, c.algorithm, 1)
+		parts.TBS.FullBytes = nil
+		tbs, err := asn1.Marshal(parts.TBS)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts.TBS = asn1.RawValue{FullBytes: tbs}
+		parts.Algorithm = asn1.RawValue{FullBytes: c.algorithm}
+		sig, err := i.authorityKey.Sign(tbs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts.Signature = asn1.BitString{Bytes: sig, BitLength: 8 * len(sig)}
+		content, err := asn1.Marshal(parts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := sm.ParseCertificate(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: content}))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := again.Verify(summer, []*sm.Certificate{i.authority}); (err == nil) != c.good {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -62,8 +62,15 @@ func TestAPrivateKeyIsNeverPrinted(t *testing.T) {
 			}
 		}
 	}
-	if want := "sm2 private key " + key.Public().ID(); key.String() != want || fmt.Sprintf("%#v", *key) != want {
-		t.Errorf("a private key prints as %q, want %q", key, want)
+	want := "sm2 private key " + key.Public().ID()
+	text, err := json.Marshal(key)
+	if err != nil || string(text) != `"`+want+`"` || key.GoString() != want {
+		t.Errorf("as JSON %s, as Go %s, want %q (%v)", text, key.GoString(), want, err)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		if got := fmt.Sprintf(verb, key); got != want {
+			t.Errorf("with %s it prints as %q, want %q", verb, got, want)
+		}
 	}
 }
 

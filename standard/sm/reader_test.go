@@ -51,11 +51,13 @@ func TestPrivateKeysHaveOneEncoding(t *testing.T) {
 		"inner version 2":         {strings.Replace(without, "020101", "020102", 1), false},
 		"algorithm of P-256":      {strings.Replace(without, "2a811ccf5501822d", "2a8648ce3d030107", 1), false},
 		"long form of a length":   {"308141" + without[4:], false},
+		"length with a zero byte": {strings.Replace(head("87", "046d306b020101"+"0420"+scalar+"a144034200"+"04"+point), "308187", "30820087", 1), false},
 		"indefinite length":       {"3080" + without[4:] + "0000", false},
 		"zero-padded version":     {strings.Replace(strings.Replace(without, "3041", "3042", 1), "020100", "02020000", 1), false},
 		"compressed public part":  {head("67", "044d304b020101"+"0420"+scalar+"a124032200"+"02"+point[:64]), false},
 		"unused bits":             {head("87", "046d306b020101"+"0420"+scalar+"a144034201"+"04"+point), false},
 		"attributes after it":     {"3043" + without[4:] + "a000", false},
+		"a byte after the point":  {head("8a", "0470306e020101"+"0420"+scalar+"a144034200"+"04"+point+"a20100"), false},
 		"d of 33 bytes":           {"3042020100301306072a8648ce3d020106082a811ccf5501822d0428302602010104" + "2100" + scalar, false},
 		"d of 31 bytes":           {"3040020100301306072a8648ce3d020106082a811ccf5501822d0426302402010104" + "1f" + scalar[2:], false},
 		"a byte inside the inner": {"3042020100301306072a8648ce3d020106082a811ccf5501822d0428302502010104" + "20" + scalar + "00", false},
@@ -65,6 +67,37 @@ func TestPrivateKeysHaveOneEncoding(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		if _, err := sm.ParsePKCS8(b); (err == nil) != c.good {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestPublicKeysHaveOneEncoding(t *testing.T) {
+	const algorithm = "301306072a8648ce3d020106082a811ccf5501822d"
+	good := hex.EncodeToString(newKey(t).Public().Marshal())
+	point := good[len(good)-128:]
+	for name, c := range map[string]struct {
+		content string
+		good    bool
+	}{
+		"as written":              {"3059" + algorithm + "034200" + "04" + point, true},
+		"a byte after it":         {good + "00", false},
+		"an element inside":       {"305b" + algorithm + "034200" + "04" + point + "0500", false},
+		"hybrid point":            {"3059" + algorithm + "034200" + "06" + point, false},
+		"unused bits":             {"3059" + algorithm + "034207" + "04" + point, false},
+		"infinity":                {"3019" + algorithm + "03020000", false},
+		"no point":                {"3018" + algorithm + "030100", false},
+		"zero point":              {"3059" + algorithm + "034200" + "04" + strings.Repeat("0", 128), false},
+		"octets, not bits":        {"3059" + algorithm + "044200" + "04" + point, false},
+		"algorithm id of SM2":     {"3059" + "301306082a811ccf5501822d06072a8648ce3d0201" + "034200" + "04" + point, false},
+		"curve with a NULL":       {"305b" + "301506072a8648ce3d020106082a811ccf5501822d0500" + "034200" + "04" + point, false},
+		"long form of the length": {"308159" + algorithm + "034200" + "04" + point, false},
+	} {
+		b, err := hex.DecodeString(c.content)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if _, err := sm.ParsePublicKey(b); (err == nil) != c.good {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -1,6 +1,7 @@
 package second
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/asn1"
 	"errors"
@@ -20,8 +21,8 @@ var asking sync.Mutex
 // certificate, is registered, and only for parties that have proved who they are: it takes some milliseconds, one caller
 // at a time.
 //
-// It picks r and s at random, computes here the digest for which they are a signature of that key, and shows both to
-// both engines, then with another digest. Accepting the one and refusing the other needs the same point from each.
+// It picks r and s at random and computes, on the library's curve, the digest of which they are that key's signature. Both
+// engines must accept it for this digest and refuse it for another, which they cannot without computing the same point.
 func Agrees(key *sm.PublicKey) error {
 	asking.Lock()
 	defer asking.Unlock()
@@ -29,20 +30,24 @@ func Agrees(key *sm.PublicKey) error {
 		return errors.New("sm: no key to ask about")
 	}
 	spki := key.Marshal()
-	point := spki[len(spki)-65:]
+	return agree(spki[len(spki)-65:], sm.Fast, Engine)
+}
+
+// agree compares engines about the key of that point.
+func agree(point []byte, engines ...sm.Engine) error {
 	digest, sig, err := fit(point)
 	if err != nil {
-		return fmt.Errorf("sm: the second engine does not take the key: %w", err)
+		return fmt.Errorf("sm: %s does not take the key: %w", Engine.Name(), err)
 	}
-	other := append([]byte{}, digest...)
+	other := bytes.Clone(digest)
 	other[31] ^= 1
-	for _, e := range []sm.Engine{sm.Fast, Engine} {
+	for _, e := range engines {
 		v, err := e.NewVerifier(point)
 		if err != nil {
-			return fmt.Errorf("sm: %s refuses the key: %w", e.Name(), err)
+			return fmt.Errorf("sm: %s does not take the key: %w", e.Name(), err)
 		}
 		if !v.Verify(digest, sig) || v.Verify(other, sig) {
-			return fmt.Errorf("sm: the engines disagree about the key: %s does not compute what %s does", sm.Fast.Name(), Engine.Name())
+			return fmt.Errorf("sm: %s does not compute with the key as %s does: do not register it, and report it", e.Name(), Engine.Name())
 		}
 	}
 	return nil

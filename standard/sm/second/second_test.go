@@ -140,6 +140,32 @@ func TestAPanicOfTheLibraryIsAnErrorOrFalse(t *testing.T) {
 	}
 }
 
+// lyingEngine says the same of every signature.
+type lyingEngine struct {
+	sm.Engine
+	says bool
+}
+
+func (l lyingEngine) NewVerifier([]byte) (sm.Verifier, error) { return l, nil }
+func (l lyingEngine) Verify(_, _ []byte) bool                 { return l.says }
+func (l lyingEngine) Encrypt([]byte) ([]byte, error)          { return nil, nil }
+
+func TestEnginesThatComputeOtherwiseDisagree(t *testing.T) {
+	fast, _ := pair(t)
+	point := fast.Public().Marshal()[26:]
+	if err := agree(point, sm.Fast, Engine); err != nil {
+		t.Error(err)
+	}
+	for _, says := range []bool{true, false} {
+		if agree(point, Engine, lyingEngine{sm.Fast, says}) == nil {
+			t.Errorf("an engine that always says %t is believed", says)
+		}
+	}
+	if agree(make([]byte, 65), sm.Fast, Engine) == nil {
+		t.Error("a point off the curve is taken")
+	}
+}
+
 func TestTheHashKeepsTheContractOfHashHash(t *testing.T) {
 	h := Engine.NewHash()
 	h.Write([]byte("ab"))
