@@ -1,0 +1,490 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+
+	"tongma/gateway"
+	"tongma/gateway/api"
+	"tongma/gateway/registry"
+	"tongma/standard"
+	"tongma/standard/sm"
+	"tongma/standard/wire"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// far is a real server of the interface, in front of a gateway that always answers the same.
+type far struct {
+	t         testing.TB
+	dir       string
+	key       *sm.PrivateKey
+	caller    *sm.PrivateKey
+	server    atomic.Pointer[api.Server]
+	offset    atomic.Int64                                                    // its clock against ours, in ms
+	sessions  atomic.Int64                                                    // applications that it saw
+	signTypes sync.Map                                                        // sign types that it saw
+	tamper    func(next http.Handler, w http.ResponseWriter, r *http.Request) // what happens on the way; nil: nothing
+	http      *httptest.Server
+}
+
+// Verify answers in green; a scan "refuse" is refused.
+func (f *far) Verify(_ context.Context, c gateway.Call) (*standard.Verification, error) {
+	if c.Request.Scan == "refuse" {
+		return nil, &standard.Error{Kind: standard.KindField, Field: "scan", What: "is refused by this test"}
+	}
+	return &standard.Verification{
+		ID: "01FX2D0000ABCDEFGHJKMNPQRS", Salt: c.Request.Scan, Outcome: standard.Verified, Status: standard.Green, Colour: standard.ColourGreen,
+		Decision: standard.Decision{Action: standard.Pass, Rule: "default/green@1", Reason: standard.Text{Zh: "绿码", En: "green <&>"}},
+	}, nil
+}
+
+func (f *far) Systems() []gateway.System { return nil }
+
+func (f *far) now() time.Time {
+	return time.Now().Add(time.Duration(f.offset.Load()) * time.Millisecond)
+}
+
+// restart makes a new server on the same state, as after a crash.
+func (f *far) restart() {
+	f.t.Helper()
+	marks, err := registry.OpenMarks(filepath.Join(f.dir, "marks.json"))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	parties, err := registry.NewParties([]registry.Party{{
+		ID: "gate-7", KeyID: "k1", Key: f.caller.Public(), Roles: standard.RolesOf(standard.RoleGate), Purposes: []string{"*"},
+	}})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	s, err := api.New(api.Config{
+		ID: "far", Key: f.key, Parties: parties, Nonces: registry.NewNonces(marks, f.now), Gateway: f,
+		Now: f.now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: prometheus.NewRegistry(),
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.server.Store(s)
+}
+
+func (f *far) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.signTypes.Store(r.Header.Get(wire.HeaderSignType), true)
+	if r.URL.Path == "/v1/sessions" {
+		f.sessions.Add(1)
+	}
+	if f.tamper != nil {
+		f.tamper(f.server.Load(), w, r)
+		return
+	}
+	f.server.Load().ServeHTTP(w, r)
+}
+
+func newFar(t testing.TB) *far {
+	t.Helper()
+	f := &far{t: t, dir: t.TempDir(), key: newKey(t), caller: newKey(t)}
+	f.restart()
+	f.http = httptest.NewServer(f)
+	t.Cleanup(f.http.Close)
+	return f
+}
+
+func newKey(t testing.TB) *sm.PrivateKey {
+	t.Helper()
+	k, err := sm.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func (f *far) config() Config {
+	return Config{URL: f.http.URL, GatewayID: "far", GatewayKey: f.key.Public(), Rid: "gate-7", KeyID: "k1", Key: f.caller}
+}
+
+func (f *far) client() *Client {
+	f.t.Helper()
+	c, err := New(f.config())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(c.Close)
+	return c
+}
+
+func scan(text string) *standard.Request {
+	return &standard.Request{Scan: text, Place: standard.Place{Region: "110000"}}
+}
+
+func TestAVerificationComesBackAsTheGatewayGaveIt(t *testing.T) {
+	f := newFar(t)
+	want, _ := f.Verify(t.Context(), gateway.Call{Request: scan("a")})
+	for _, how := range []string{"SM2", "HMAC-SM3"} {
+		c := f.client()
+		if how == "HMAC-SM3" {
+			if err := c.Session(t.Context(), time.Minute); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f.signTypes.Clear()
+		got, err := c.Verify(t.Context(), scan("a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		f.signTypes.Range(func(used, _ any) bool {
+			if used != how {
+				t.Errorf("signed with %v, want %s", used, how)
+			}
+			return true
+		})
+	}
+}
+
+func TestABatchComesBackInOrderWithItsRefusals(t *testing.T) {
+	items, err := newFar(t).client().VerifyBatch(t.Context(), []*standard.Request{scan("a"), scan("refuse"), scan("b")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(items) != 3 || items[0].Verification.Salt != "a" || items[2].Verification.Salt != "b" || items[0].Err != nil {
+		t.Errorf("items = %+v", items)
+	}
+	refused, ok := errors.AsType[*RefusedError](items[1].Err)
+	if !ok || refused.Code != wire.CodeField.Code || !refused.Signed || items[1].Verification != nil {
+		t.Errorf("item 1 = %+v", items[1])
+	}
+}
+
+func TestARefusalSaysWhetherItIsSure(t *testing.T) {
+	f := newFar(t)
+	_, err := f.client().Verify(t.Context(), scan("refuse"))
+	refused, ok := errors.AsType[*RefusedError](err)
+	if !ok || !refused.Signed || refused.Code != wire.CodeField.Code || !strings.Contains(refused.Message, "refused by this test") || len(refused.RequestID) != 26 {
+		t.Errorf("signed refusal: %#v", err)
+	}
+
+	stranger := f.config()
+	stranger.Rid = "stranger"
+	c, err := New(stranger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, err = c.Verify(t.Context(), scan("a"))
+	refused, ok = errors.AsType[*RefusedError](err)
+	if !ok || refused.Signed || refused.Code != wire.CodeCaller.Code || refused.Todo() != wire.CodeCaller.Todo {
+		t.Errorf("unsigned refusal: %#v", err)
+	}
+}
+
+// record runs the handler and gives what it would have answered.
+func record(next http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	rec := httptest.NewRecorder()
+	next.ServeHTTP(rec, r)
+	return rec
+}
+
+func replay(w http.ResponseWriter, rec *httptest.ResponseRecorder, body string) {
+	for name, values := range rec.Header() {
+		w.Header()[name] = values
+	}
+	w.Header().Del("Content-Length")
+	w.WriteHeader(rec.Code)
+	io.WriteString(w, body)
+}
+
+func TestWhatIsTamperedWithIsNotBelieved(t *testing.T) {
+	var earlier *httptest.ResponseRecorder
+	for _, c := range []struct {
+		name   string
+		tamper func(http.Handler, http.ResponseWriter, *http.Request)
+		want   error
+	}{
+		{"another body", func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+			rec := record(next, r)
+			replay(w, rec, strings.Replace(rec.Body.String(), `"salt":"a"`, `"salt":"b"`, 1))
+		}, ErrSignature},
+		{"another status", func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+			rec := record(next, r)
+			rec.Code = 201
+			replay(w, rec, rec.Body.String())
+		}, ErrSignature},
+		{"another time", func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+			rec := record(next, r)
+			rec.Header().Set(wire.HeaderRtime, "1646100000000")
+			replay(w, rec, rec.Body.String())
+		}, ErrSignature},
+		{"the answer to an earlier request", func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+			rec := record(next, r)
+			if earlier == nil {
+				earlier = rec
+			}
+			replay(w, earlier, earlier.Body.String())
+		}, ErrSignature},
+		{"no signature", func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+			rec := record(next, r)
+			rec.Header().Del(wire.HeaderSign)
+			replay(w, rec, rec.Body.String())
+		}, ErrSignature},
+		{"half a signature", func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+			rec := record(next, r)
+			rec.Header().Del(wire.HeaderRtime)
+			replay(w, rec, rec.Body.String())
+		}, ErrSignature},
+		{"two signatures", func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+			rec := record(next, r)
+			rec.Header().Add(wire.HeaderSign, rec.Header().Get(wire.HeaderSign))
+			replay(w, rec, rec.Body.String())
+		}, ErrSignature},
+		{"a redirect", func(_ http.Handler, w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}, ErrSignature},
+		{"a web page", func(_ http.Handler, w http.ResponseWriter, r *http.Request) { io.WriteString(w, "<html>") }, ErrSignature},
+		{"a refusal that is a success", func(_ http.Handler, w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, `{"code":"40102"}`)
+		}, ErrSignature},
+		{"a code that nobody knows", func(_ http.Handler, w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(400)
+			io.WriteString(w, `{"code":"40099","message":"click here"}`)
+		}, ErrSignature},
+		{"endless", func(_ http.Handler, w http.ResponseWriter, r *http.Request) {
+			for range 40 {
+				w.Write(make([]byte, 64<<10))
+			}
+		}, ErrSignature},
+		{"a proxy's trouble", func(_ http.Handler, w http.ResponseWriter, r *http.Request) { http.Error(w, "no upstream", 502) }, ErrUnreachable},
+		{"cut", func(_ http.Handler, w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			io.WriteString(w, "{")
+		}, ErrUnreachable},
+	} {
+		for _, how := range []string{"SM2", "HMAC-SM3"} {
+			t.Run(c.name+" "+how, func(t *testing.T) {
+				f := newFar(t)
+				client := f.client()
+				if how == "HMAC-SM3" {
+					if err := client.Session(t.Context(), time.Minute); err != nil {
+						t.Fatal(err)
+					}
+				}
+				earlier = nil
+				f.tamper = c.tamper
+				if c.name == "the answer to an earlier request" {
+					if _, err := client.Verify(t.Context(), scan("a")); err != nil {
+						t.Fatal(err)
+					}
+				}
+				v, err := client.Verify(t.Context(), scan("a"))
+				if !errors.Is(err, c.want) || v != nil {
+					t.Errorf("%v, %v; want %v", v, err, c.want)
+				}
+			})
+		}
+	}
+}
+
+func TestAnotherGatewayIsNotBelieved(t *testing.T) {
+	f := newFar(t)
+	other := f.config()
+	other.GatewayKey = newKey(t).Public()
+	c, err := New(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Verify(t.Context(), scan("a")); !errors.Is(err, ErrSignature) {
+		t.Errorf("another key: %v", err)
+	}
+	other = f.config()
+	other.GatewayID = "near"
+	if c, err = New(other); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, err = c.Verify(t.Context(), scan("a"))
+	if refused, ok := errors.AsType[*RefusedError](err); !ok || refused.Code != wire.CodeSignature.Code {
+		t.Errorf("another id: %v", err)
+	}
+}
+
+func TestNobodyThereIsUnreachable(t *testing.T) {
+	f := newFar(t)
+	c := f.client()
+	f.http.Close()
+	if _, err := c.Verify(t.Context(), scan("a")); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("%v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.Verify(ctx, scan("a")); !errors.Is(err, ErrUnreachable) || !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestAWrongClockIsMendedOnce(t *testing.T) {
+	for _, off := range []time.Duration{-time.Hour, time.Hour} {
+		f := newFar(t)
+		f.offset.Store(off.Milliseconds())
+		c := f.client()
+		for range 2 {
+			if _, err := c.Verify(t.Context(), scan("a")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := c.now().Sub(f.now()).Abs(); got > time.Second {
+			t.Errorf("still off by %v", got)
+		}
+	}
+}
+
+func TestAClockIsNotMendedOnNobodysWord(t *testing.T) {
+	f := newFar(t)
+	c := f.client()
+	tries := 0
+	f.tamper = func(_ http.Handler, w http.ResponseWriter, _ *http.Request) {
+		tries++
+		w.WriteHeader(401)
+		io.WriteString(w, `{"code":"40103","data":{"serverTime":1646100000000}}`)
+	}
+	_, err := c.Verify(t.Context(), scan("a"))
+	if refused, ok := errors.AsType[*RefusedError](err); !ok || refused.Code != wire.CodeTime.Code {
+		t.Errorf("%v", err)
+	}
+	if tries != 2 || c.offset.Load() != 0 {
+		t.Errorf("%d tries, clock changed by %d ms", tries, c.offset.Load())
+	}
+}
+
+func TestAGatewayThatHasJustStartedIsWaitedFor(t *testing.T) {
+	f := newFar(t)
+	f.offset.Store(-(time.Now().UnixMilli() % 5000) - 200) // the clocks stand 200 ms before a mark
+	config := f.config()
+	config.Now = f.now
+	c, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Verify(t.Context(), scan("a")); err != nil {
+		t.Fatal(err)
+	}
+	f.restart()
+	asked := 0
+	f.tamper = func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+		asked++
+		next.ServeHTTP(w, r)
+	}
+	if _, err := c.Verify(t.Context(), scan("b")); err != nil || asked != 2 {
+		t.Errorf("%v after %d requests, want success after 2", err, asked)
+	}
+}
+
+func TestAGatewayIsNotWaitedForTooLong(t *testing.T) {
+	f := newFar(t)
+	c := f.client()
+	f.tamper = func(_ http.Handler, w http.ResponseWriter, _ *http.Request) {
+		now := time.Now().UnixMilli()
+		w.WriteHeader(401)
+		fmt.Fprintf(w, `{"code":"40103","data":{"serverTime":%d,"notBefore":%d}}`, now, now+7000)
+	}
+	begin := time.Now()
+	if _, err := c.Verify(t.Context(), scan("a")); err == nil || time.Since(begin) > time.Second {
+		t.Errorf("%v after %v", err, time.Since(begin))
+	}
+}
+
+func TestASessionRenewsItself(t *testing.T) {
+	f := newFar(t)
+	now := time.Now()
+	var passed atomic.Int64
+	clock := func() time.Time { return now.Add(time.Duration(passed.Load())) }
+	config := f.config()
+	config.Now = clock
+	c, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Session(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		at       time.Duration
+		sessions int64
+	}{{0, 1}, {40 * time.Second, 1}, {50 * time.Second, 2}, {80 * time.Second, 2}, {10 * time.Minute, 3}} {
+		passed.Store(int64(step.at))
+		f.offset.Store(step.at.Milliseconds())
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				if _, err := c.Verify(t.Context(), scan("a")); err != nil {
+					t.Errorf("after %v: %v", step.at, err)
+				}
+			})
+		}
+		wg.Wait()
+		if got := f.sessions.Load(); got != step.sessions {
+			t.Errorf("after %v: %d applications, want %d", step.at, got, step.sessions)
+		}
+	}
+}
+
+func TestASessionThatTheGatewayForgotIsReplaced(t *testing.T) {
+	f := newFar(t)
+	c := f.client()
+	if err := c.Session(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	f.offset.Add((10 * time.Minute).Milliseconds()) // for the gateway the session is over, and our clock is wrong
+	if _, err := c.Verify(t.Context(), scan("a")); err != nil {
+		t.Error(err)
+	}
+	if got := f.sessions.Load(); got < 2 {
+		t.Errorf("%d applications", got)
+	}
+}
+
+func TestABadConfigurationIsRefused(t *testing.T) {
+	f := newFar(t)
+	for name, change := range map[string]func(*Config){
+		"no URL":         func(c *Config) { c.URL = "" },
+		"no scheme":      func(c *Config) { c.URL = "gateway.example" },
+		"ftp":            func(c *Config) { c.URL = "ftp://gateway.example" },
+		"path":           func(c *Config) { c.URL += "/v1" },
+		"query":          func(c *Config) { c.URL += "?a=b" },
+		"password":       func(c *Config) { c.URL = "http://a:b@gateway.example" },
+		"no gateway id":  func(c *Config) { c.GatewayID = "" },
+		"no gateway key": func(c *Config) { c.GatewayKey = nil },
+		"no rid":         func(c *Config) { c.Rid = "" },
+		"bad key id":     func(c *Config) { c.KeyID = "a\nb" },
+		"no key":         func(c *Config) { c.Key = nil },
+	} {
+		config := f.config()
+		change(&config)
+		if _, err := New(config); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	slash := f.config()
+	slash.URL += "/"
+	if _, err := New(slash); err != nil {
+		t.Errorf("slash at the end: %v", err)
+	}
+}

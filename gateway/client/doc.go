@@ -1,0 +1,18 @@
+// Package client calls a gateway over the signed interface, Tongma profile 1.
+//
+//	c, err := client.New(client.Config{
+//		URL: "https://gateway.example", GatewayID: "node-1", GatewayKey: gatewayKey,
+//		Rid: "gate-7", KeyID: "k1", Key: key,
+//	})
+//	v, err := c.Verify(ctx, &standard.Request{Scan: scan, Place: standard.Place{Region: "310104"}})
+//
+// An answer is believed only if the pinned key of the pinned gateway signed it for this very request. So an error is one of
+// three, and [errors.Is] and [errors.AsType] tell them apart:
+//
+//   - a *[RefusedError]: the gateway refused the call; Signed says whether that is sure
+//   - [ErrSignature]: what came back is not the gateway's
+//   - [ErrUnreachable]: nothing came back
+//
+// [Client.Session] spares both sides SM2: from then on calls are signed with HMAC-SM3, and the session is renewed in time.
+// A clock that is wrong is mended once from what the gateway says.
+package client
