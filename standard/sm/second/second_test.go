@@ -101,6 +101,30 @@ func crossCheck(i int) string {
 	return ""
 }
 
+func TestOneKeyServesManyGoroutines(t *testing.T) {
+	fast, slow := pair(t)
+	for _, key := range []*sm.PrivateKey{fast, slow} {
+		var workers sync.WaitGroup
+		for i := range 8 {
+			workers.Go(func() {
+				msg := []byte{byte(i)}
+				sig, err := key.Sign(msg)
+				if err != nil || !key.Public().Verify(msg, sig) {
+					t.Errorf("its own signature is refused (%v)", err)
+				}
+				sealed, err := key.Public().Encrypt(msg)
+				if err != nil {
+					t.Error(err)
+				}
+				if plain, err := key.Decrypt(sealed); err != nil || !bytes.Equal(plain, msg) {
+					t.Errorf("its own ciphertext does not open (%v)", err)
+				}
+			})
+		}
+		workers.Wait()
+	}
+}
+
 func TestAddingAPointToItselfIsRight(t *testing.T) {
 	// The library's own Add gives another point than its Double does; if that is ever mended, combine can go.
 	g := sm2.P256Sm2().Params()
