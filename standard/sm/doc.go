@@ -16,7 +16,7 @@
 //
 // # What is promised
 //
-// There is one encoding of everything, and all others are refused before any library sees them:
+// Of these only what is said here is read; anything else is refused before a library sees it:
 //
 //   - a signature is DER, its two integers in the shortest form and from 1 to n-1, without a byte before, between or after;
 //   - a public key is SubjectPublicKeyInfo with exactly the identifiers of the curve sm2p256v1 and an uncompressed point that lies
@@ -24,6 +24,9 @@
 //   - a private key is PKCS#8 with 1 <= d <= n-2 and, if a public part is there, the right one; encrypted, PBES2 with PBKDF2 and
 //     SM4-CBC or AES-256-CBC; SEC1 is refused with a hint;
 //   - a ciphertext is ASN.1, C1 C3 C2, with C1 on the curve and at most [MaxPlain] bytes.
+//
+// Certificates and requests are taken apart by smx509 of emmansun/gmsm; their keys, signatures and the identifier of the
+// algorithm then pass the same readers.
 //
 // OpenSSL 3 reads what is written here and writes what is read here; tests exchange all of it.
 //
@@ -38,6 +41,6 @@
 //
 // The tests' switches:
 //
-//	go test -tags purego ./standard/sm/...                      without the assembly of the fast engine
-//	TONGMA_CROSSCHECK=20000 go test -run Random ./standard/sm/second     signatures compared between the engines, else 500
+//	go test -tags purego ./standard/sm/...     without the assembly of the fast engine
+//	TONGMA_CROSSCHECK=20000 go test ./standard/sm/second     as many signatures compared between the engines; else 500
 package sm
