@@ -25,6 +25,12 @@ type Keyer interface {
 	WriteKey(w io.Writer, q *Query)
 }
 
+// Screener is an adapter that may have its answer from the scan alone: one that says itself that it has expired needs no call,
+// and is told so whatever the state of its backend. Screen says whether it has an answer.
+type Screener interface {
+	Screen(q *Query) (Result, bool)
+}
+
 // Dialect is an adapter that is not connected yet: what a descriptor compiles to.
 type Dialect interface {
 	Info() Info
@@ -107,7 +113,7 @@ type Call struct {
 	MaxReply int64         // bytes; a longer reply is a fault
 }
 
-// HeaderField is one header of a call. The name is sent as written, order is kept.
+// HeaderField is one header of a call. HTTP gives no order to headers of different names.
 type HeaderField struct{ Name, Value string }
 
 // Reply is what came back.

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -55,7 +54,10 @@ func (g *Gateway) connect(b Backend) (*system, error) {
 	}
 	adapter := b.Dialect.Open(host)
 	s.keyer, _ = adapter.(adapters.Keyer)
-	s.Adapter = upstream.Guard(&timed{adapter, s.meters.seconds}, info, limits, s.onState(g))
+	s.Adapter = upstream.Guard(adapter, info, limits, upstream.Watch{
+		State: s.onState(g),
+		Took:  func(d time.Duration) { s.meters.seconds.Observe(d.Seconds()) },
+	})
 	return s, nil
 }
 
@@ -131,16 +133,4 @@ func overlay(base, over adapters.Limits) adapters.Limits {
 		base.Retry = over.Retry
 	}
 	return base
-}
-
-// timed measures what its system's backend takes, every attempt for itself.
-type timed struct {
-	adapters.Adapter
-	seconds observer
-}
-
-func (t *timed) Verify(ctx context.Context, q *adapters.Query) (adapters.Result, error) {
-	begin := time.Now()
-	defer func() { t.seconds.Observe(time.Since(begin).Seconds()) }()
-	return t.Adapter.Verify(ctx, q)
 }

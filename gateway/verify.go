@@ -111,8 +111,7 @@ func recogniseNamed(c *adapters.Catalogue, r *standard.Request, t *adapters.Tick
 // complete tells the query what a system may need to know besides the ticket.
 func complete(q *adapters.Query, call *Call, s *system) {
 	r := call.Request
-	city, _ := standard.City(r.Place.Region)
-	q.Place = adapters.Place{Region: r.Place.Region, Site: r.Place.Site, City: city.Code, CityName: city.Name, IDs: s.placeIDs}
+	q.Place = adapters.PlaceOf(r.Place, s.placeIDs)
 	q.Caller = adapters.Caller{ID: call.Caller.ID, Device: r.Device, Scene: r.Scene, Purpose: r.Purpose}
 	if r.Operator != nil {
 		q.Operator = *r.Operator

@@ -128,12 +128,12 @@ func (a *adapter) Verify(ctx context.Context, q *adapters.Query) (adapters.Resul
 		return adapters.Result{}, &adapters.Fault{Reason: standard.ReasonUnset, What: "credential " + a.unset + " is not configured"}
 	}
 	f := a.frame(ctx, q)
-	until, expired, err := f.expiry()
+	until, err := f.expiry()
 	if err != nil {
 		return adapters.Result{}, err
 	}
-	if expired {
-		return adapters.Result{Outcome: standard.Expired, Reason: standard.ReasonScanExpired}, nil
+	if f.past(until) {
+		return expired, nil
 	}
 	for _, st := range a.steps {
 		word, err := f.step(st)
@@ -162,22 +162,38 @@ func fault(what string) *adapters.Fault {
 	return &adapters.Fault{Reason: standard.ReasonFault, What: what}
 }
 
-// expiry asks the scan form itself whether the scan has expired, before any call.
-func (f *frame) expiry() (until time.Time, expired bool, err error) {
+// expired is the answer to a scan that says itself that its time has run out.
+var expired = adapters.Result{Outcome: standard.Expired, Reason: standard.ReasonScanExpired}
+
+// Screen implements [adapters.Screener]: a scan that has expired by its form needs no call.
+func (a *adapter) Screen(q *adapters.Query) (adapters.Result, bool) {
+	if a.forms[q.Ticket.Form].expires == nil {
+		return adapters.Result{}, false
+	}
+	f := a.frame(context.Background(), q)
+	until, err := f.expiry()
+	return expired, err == nil && f.past(until)
+}
+
+// expiry asks the scan form itself until when the scan holds; zero if it does not say.
+func (f *frame) expiry() (time.Time, error) {
 	form := f.a.forms[f.q.Ticket.Form]
 	if form.expires == nil {
-		return time.Time{}, false, nil
+		return time.Time{}, nil
 	}
 	v, err := f.eval(form.expires)
 	if err != nil {
-		return time.Time{}, false, err
+		return time.Time{}, err
 	}
 	until, ok := v.(time.Time)
 	if !ok {
-		return time.Time{}, false, fault("expires gave " + word(v))
+		return time.Time{}, fault("expires gave " + word(v))
 	}
-	return until, !f.now().Before(until), nil
+	return until, nil
 }
+
+// past says whether a validity has ended; one that is not said never ends.
+func (f *frame) past(until time.Time) bool { return !until.IsZero() && !f.now().Before(until) }
 
 // step runs one step and gives the word of the clause that held; a skipped step says next.
 func (f *frame) step(st *step) (string, error) {
@@ -280,7 +296,7 @@ func (f *frame) clause(cl clause) (string, error) {
 	case "busy", "quota":
 		after, err := f.after(cl)
 		if err != nil {
-			return "", err
+			after = 0 // HTTP allows a date as well: whatever cannot be read leaves the time unknown, and the backend busy
 		}
 		reason := standard.ReasonBusy
 		if cl.is == "quota" {
@@ -346,7 +362,7 @@ func (f *frame) verified(until time.Time) (adapters.Result, error) {
 	if until.IsZero() || !expires.IsZero() && expires.Before(until) {
 		until = expires
 	}
-	if !until.IsZero() && !f.now().Before(until) { // it ran out while the backend was being asked
+	if f.past(until) { // it ran out while the backend was being asked
 		return adapters.Result{Outcome: standard.Expired, Reason: standard.ReasonScanExpired, ObservedAt: f.asked}, nil
 	}
 	return adapters.Result{Outcome: standard.Verified, Record: rec, ObservedAt: f.asked, ValidUntil: until}, nil

@@ -9,20 +9,32 @@ import (
 	"tongma/standard"
 )
 
+// Watch hears what the guards see. Its functions may be nil and must not block.
+type Watch struct {
+	State func(State)         // each change of the breaker
+	Took  func(time.Duration) // what each attempt at the backend took
+}
+
 // Guard wraps a in the guards that info and its limits ask for. The limits are those in force, with nothing left to default;
-// a Rate of 0 is no limit. onState, which may be nil, hears each change of the breaker and must not block.
-func Guard(a adapters.Adapter, info adapters.Info, limits adapters.Limits, onState func(State)) adapters.Adapter {
+// a Rate of 0 is no limit.
+func Guard(a adapters.Adapter, info adapters.Info, limits adapters.Limits, watch Watch) adapters.Adapter {
 	guarded := a
+	if watch.Took != nil {
+		guarded = &timed{guarded, watch.Took}
+	}
 	if limits.Retry > 0 && !info.Records {
 		guarded = &retry{guarded}
 	}
 	guarded = &timeout{guarded, limits.Timeout}
-	breaker := newBreaker(guarded, onState)
+	breaker := newBreaker(guarded, watch.State)
 	guarded = newBulkhead(breaker, limits)
 	if limits.Rate > 0 {
 		guarded = newRate(guarded, limits)
 	}
 	guarded = &door{guarded, breaker}
+	if screener, ok := a.(adapters.Screener); ok {
+		guarded = &screen{guarded, screener}
+	}
 	if keyer, ok := a.(adapters.Keyer); ok {
 		return keyed{guarded, keyer}
 	}
@@ -33,6 +45,31 @@ func Guard(a adapters.Adapter, info adapters.Info, limits adapters.Limits, onSta
 type keyed struct {
 	adapters.Adapter
 	adapters.Keyer
+}
+
+// timed measures what the backend takes, every attempt for itself.
+type timed struct {
+	adapters.Adapter
+	took func(time.Duration)
+}
+
+func (g *timed) Verify(ctx context.Context, q *adapters.Query) (adapters.Result, error) {
+	begin := time.Now()
+	defer func() { g.took(time.Since(begin)) }()
+	return g.Adapter.Verify(ctx, q)
+}
+
+// screen answers what the scan alone tells before any guard is asked: an expired scan is expired however sick its system is.
+type screen struct {
+	adapters.Adapter
+	adapters.Screener
+}
+
+func (g *screen) Verify(ctx context.Context, q *adapters.Query) (adapters.Result, error) {
+	if result, ok := g.Screen(q); ok {
+		return result, nil
+	}
+	return g.Adapter.Verify(ctx, q)
 }
 
 // timeout ends a call after the system's own timeout.

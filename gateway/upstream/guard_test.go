@@ -60,11 +60,29 @@ func ask(t *testing.T, a adapters.Adapter) standard.ReasonCode {
 }
 
 func TestAGuardedAdapterKeepsItsKey(t *testing.T) {
-	if _, ok := Guard(backend(ok), adapters.Info{}, limits, nil).(adapters.Keyer); ok {
+	if _, ok := Guard(backend(ok), adapters.Info{}, limits, Watch{}).(adapters.Keyer); ok {
 		t.Error("an adapter without a key has got one")
 	}
-	if _, ok := Guard(keyedBackend{ok}, adapters.Info{}, limits, nil).(adapters.Keyer); !ok {
+	if _, ok := Guard(keyedBackend{ok}, adapters.Info{}, limits, Watch{}).(adapters.Keyer); !ok {
 		t.Error("the key is lost")
+	}
+}
+
+// expiring is a backend whose scans all say themselves that they have expired.
+type expiring struct{ backend }
+
+func (expiring) Screen(*adapters.Query) (adapters.Result, bool) {
+	return adapters.Result{Outcome: standard.Expired, Reason: standard.ReasonScanExpired}, true
+}
+
+func TestAnExpiredScanIsExpiredHoweverSickItsSystemIs(t *testing.T) {
+	a := Guard(expiring{func(context.Context) (adapters.Result, error) {
+		t.Error("the backend was asked")
+		return well, nil
+	}}, adapters.Info{}, limits, Watch{})
+	result, err := a.Verify(t.Context(), &adapters.Query{})
+	if err != nil || result.Outcome != standard.Expired {
+		t.Errorf("result %+v, error %v", result, err)
 	}
 }
 
@@ -79,7 +97,7 @@ func TestBreakerOpensAfterFailuresInARowAndClosesAfterASuccess(t *testing.T) {
 				return fails(standard.ReasonUnreachable)(ctx)
 			}
 			return well, nil
-		}), adapters.Info{}, limits, func(s State) { states = append(states, s) })
+		}), adapters.Info{}, limits, Watch{State: func(s State) { states = append(states, s) }})
 
 		for range breakerRow {
 			if r := ask(t, a); r != standard.ReasonUnreachable {
@@ -131,7 +149,7 @@ func TestBreakerOpensWhenHalfOfManyCallsFail(t *testing.T) {
 				return fails(standard.ReasonFault)(ctx)
 			}
 			return well, nil
-		}), adapters.Info{}, limits, nil)
+		}), adapters.Info{}, limits, Watch{})
 		for range breakerVolume {
 			ask(t, a)
 			time.Sleep(10 * time.Millisecond)
@@ -144,7 +162,7 @@ func TestBreakerOpensWhenHalfOfManyCallsFail(t *testing.T) {
 
 func TestBreakerDoesNotCountWhatIsNotTheBackendsIllness(t *testing.T) {
 	for _, reason := range []standard.ReasonCode{standard.ReasonBusy, standard.ReasonQuota, standard.ReasonUnset} {
-		a := Guard(fails(reason), adapters.Info{}, limits, nil)
+		a := Guard(fails(reason), adapters.Info{}, limits, Watch{})
 		for range 10 * breakerVolume {
 			if r := ask(t, a); r != reason {
 				t.Fatalf("%s became %s", reason, r)
@@ -153,7 +171,7 @@ func TestBreakerDoesNotCountWhatIsNotTheBackendsIllness(t *testing.T) {
 	}
 	left, cancel := context.WithCancel(t.Context())
 	cancel()
-	a := Guard(backend(func(ctx context.Context) (adapters.Result, error) { return adapters.Result{}, ctx.Err() }), adapters.Info{}, limits, nil)
+	a := Guard(backend(func(ctx context.Context) (adapters.Result, error) { return adapters.Result{}, ctx.Err() }), adapters.Info{}, limits, Watch{})
 	for range 10 * breakerVolume {
 		if _, err := a.Verify(left, &adapters.Query{}); !errors.Is(err, context.Canceled) {
 			t.Fatalf("a caller who left: %v", err)
@@ -168,7 +186,7 @@ func TestHalfOpenLetsOneCallThrough(t *testing.T) {
 			most.Store(max(most.Load(), under.Add(1)))
 			defer under.Add(-1)
 			return hangs(ctx)
-		}), adapters.Info{}, limits, nil)
+		}), adapters.Info{}, limits, Watch{})
 		for range breakerRow {
 			ask(t, a)
 		}
@@ -229,7 +247,7 @@ func TestBulkheadBoundsCallsAndQueue(t *testing.T) {
 
 func TestWhoQueuedIsTurnedAwayOnceTheSystemIsKnownToBeIll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := Guard(backend(hangs), adapters.Info{}, adapters.Limits{Timeout: time.Second, Concurrency: breakerRow}, nil)
+		a := Guard(backend(hangs), adapters.Info{}, adapters.Limits{Timeout: time.Second, Concurrency: breakerRow}, Watch{})
 		begin := time.Now()
 		var all sync.WaitGroup
 		for range 3 * breakerRow {
@@ -310,7 +328,7 @@ func TestRetryOnlyWhereNothingWasAnsweredAndNothingIsRecorded(t *testing.T) {
 		ask(t, Guard(backend(func(ctx context.Context) (adapters.Result, error) {
 			calls++
 			return fails(c.reason)(ctx)
-		}), adapters.Info{Records: c.records}, l, nil))
+		}), adapters.Info{Records: c.records}, l, Watch{}))
 		if calls != c.calls {
 			t.Errorf("%+v: %d calls", c, calls)
 		}
