@@ -173,7 +173,11 @@ func (fx *fixture) verify(d *Descriptor, a adapters.Adapter) map[string]any {
 	res, err := a.Verify(context.Background(), q)
 	var f *adapters.Fault
 	if errors.As(err, &f) {
-		return map[string]any{"outcome": string(standard.Unavailable), "reason": string(f.Reason), "fault": f.Error()}
+		got := map[string]any{"outcome": string(standard.Unavailable), "reason": string(f.Reason), "fault": f.Error()}
+		if f.RetryAfter > 0 {
+			got["retryAfterMs"] = f.RetryAfter.Milliseconds()
+		}
+		return got
 	}
 	got := map[string]any{"outcome": string(res.Outcome)}
 	if res.Reason != "" {
