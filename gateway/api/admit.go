@@ -123,14 +123,14 @@ func (x *call) checkTime() error {
 
 func (x *call) checkSignature() error {
 	x.text = wire.AppendRequestText(x.text[:0], x.s.ID, x.r.Method, x.r.RequestURI, &x.head, x.bodySum)
-	x.requestSum = sm.Sum(x.text)
+	x.requestSum = x.digest(x.text)
 	if x.session == nil {
 		if !x.party.Key.Verify(x.text, x.head.Sign) {
 			return wire.Refuse(wire.CodeSignature, "")
 		}
 		return nil
 	}
-	mac := sm.HMAC(x.session.request[:], x.text)
+	mac := x.session.requests.sum(x.buffers)
 	if !sm.HMACEqual(mac[:], x.head.Sign) {
 		return wire.Refuse(wire.CodeSignature, "")
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/oklog/ulid/v2"
 
-	"tongma/standard/sm"
 	"tongma/standard/wire"
 )
 
@@ -88,10 +87,10 @@ func (s *Server) writeRefusal(out *envelope, r *wire.Refusal, id string) {
 // sign puts the head of a signed answer.
 func (x *call) sign(h http.Header, status int) error {
 	rtime := wire.Rtime(x.s.Now())
-	x.text = wire.AppendAnswerText(x.text[:0], x.s.ID, status, x.requestSum, rtime, sm.Sum(x.out.Bytes()))
+	x.text = wire.AppendAnswerText(x.text[:0], x.s.ID, status, x.requestSum, rtime, x.digest(x.out.Bytes()))
 	sign, key := []byte(nil), x.s.keyID
 	if x.session != nil {
-		mac := sm.HMAC(x.session.answer[:], x.text)
+		mac := x.session.answers.sum(x.buffers)
 		sign, key = mac[:], x.head.Key
 	} else {
 		var err error
@@ -112,7 +111,6 @@ var (
 	jsonType = []string{"application/json"}
 	yamlType = []string{"application/yaml"}
 	noStore  = []string{"no-store"}
-	noSniff  = []string{"nosniff"}
 	aSecond  = []string{"1"}
 )
 
@@ -122,7 +120,6 @@ func send(w http.ResponseWriter, code *wire.Code, mediaType []string, body []byt
 	h["Content-Type"] = mediaType
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	h["Cache-Control"] = noStore
-	h["X-Content-Type-Options"] = noSniff
 	if code.Status == http.StatusTooManyRequests || code == wire.CodeOverloaded {
 		h["Retry-After"] = aSecond
 	}

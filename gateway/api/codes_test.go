@@ -85,7 +85,7 @@ var mistakes = []struct {
 	{name: "changed target", after: func(r *request) { r.target += "?x=1" }, code: wire.CodeSignature},
 	{name: "changed nonce", after: func(r *request) { r.header.Set(wire.HeaderNonce, "0123456789abcdef") }, code: wire.CodeSignature},
 	{name: "another caller's id", after: func(r *request) { r.header.Set(wire.HeaderRid, "gate") }, code: wire.CodeSignature},
-	{name: "no session", before: func(r *request) { r.signType, r.secret = wire.HMACSM3, &session{} }, code: wire.CodeSession},
+	{name: "no session", before: func(r *request) { r.signType, r.secret = wire.HMACSM3, &keys{} }, code: wire.CodeSession},
 
 	{name: "role", before: func(r *request) { r.rid = "platform" }, code: wire.CodeService, signed: true},
 	{name: "other roles", before: func(r *request) { r.rid = "privacy" }, code: wire.CodeService, signed: true},

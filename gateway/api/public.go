@@ -49,8 +49,7 @@ type system struct {
 
 func (s *Server) routes() *echo.Echo {
 	e := echo.New()
-	e.HTTPErrorHandler = s.lost
-	e.Pre(s.checkTarget)
+	e.HTTPErrorHandler = func(err error, c echo.Context) { s.lost(c.Response(), c.Request(), err) }
 
 	e.POST(pathSessions, s.signed(pathSessions, apply, s.applySession))
 	e.POST(pathVerifications, s.signed(pathVerifications, verify, s.verifyOne))
@@ -70,30 +69,20 @@ func (s *Server) routes() *echo.Echo {
 	return e
 }
 
-// checkTarget refuses request-targets that could mean one thing to us and another to whoever stands before us.
-func (s *Server) checkTarget(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if err := wire.CheckTarget(c.Request().RequestURI); err != nil {
-			return err
-		}
-		return next(c)
-	}
-}
-
 // open makes a route that answers anybody, unsigned.
 func (s *Server) open(path string, h func() (any, error)) echo.HandlerFunc {
 	meter := s.meters.route(path)
 	return func(c echo.Context) error {
 		began := s.Now()
 		data, err := h()
-		code := s.reply(c, data, err)
+		code := s.reply(c.Response(), c.Request(), data, err)
 		meter.count(code, s.Now().Sub(began))
 		return nil
 	}
 }
 
 // lost answers what found no route, or failed before it found one.
-func (s *Server) lost(err error, c echo.Context) {
+func (s *Server) lost(w http.ResponseWriter, r *http.Request, err error) {
 	if h, ok := errors.AsType[*echo.HTTPError](err); ok {
 		switch h.Code {
 		case http.StatusNotFound:
@@ -102,23 +91,23 @@ func (s *Server) lost(err error, c echo.Context) {
 			err = wire.Refuse(wire.CodeMethod, "")
 		}
 	}
-	s.unrouted.codes[s.reply(c, nil, err)].Inc()
+	s.unrouted.codes[s.reply(w, r, nil, err)].Inc()
 }
 
 // reply writes an unsigned reply and gives its code.
-func (s *Server) reply(c echo.Context, data any, err error) *wire.Code {
+func (s *Server) reply(w http.ResponseWriter, r *http.Request, data any, err error) *wire.Code {
 	id, out := newRequestID(s.Now()), newEnvelope()
 	code := wire.CodeOK
 	if err == nil {
 		err = out.write(code.Code, okMessage, data, id)
 	}
 	if err != nil {
-		r := s.refusal(id, err)
-		code = r.Code
-		s.writeRefusal(out, r, id)
+		refusal := s.refusal(id, err)
+		code = refusal.Code
+		s.writeRefusal(out, refusal, id)
 	}
-	send(c.Response(), code, jsonType, out.Bytes())
-	s.logAccess(c.Request(), id, code)
+	send(w, code, jsonType, out.Bytes())
+	s.logAccess(r, id, code)
 	return code
 }
 

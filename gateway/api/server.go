@@ -99,7 +99,7 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s.unrouted = s.meters.route("none")
-	s.buffers.New = func() any { return &buffers{out: newEnvelope()} }
+	s.buffers.New = func() any { return newBuffers() }
 	s.echo = s.routes()
 	s.public = s.httpServer(s)
 	mux := http.NewServeMux()
@@ -121,7 +121,14 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 }
 
 // ServeHTTP answers one request. Most programs use [Server.Serve], which also sets limits on slow clients.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+// Request-targets that could mean one thing here and another to whoever stands before us are refused before they find a route.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := wire.CheckTarget(r.RequestURI); err != nil {
+		s.lost(w, r, err)
+		return
+	}
+	s.echo.ServeHTTP(w, r)
+}
 
 // Serve answers callers until [Server.Shutdown], then returns nil.
 func (s *Server) Serve(l net.Listener) error { return serve(s.public, l) }

@@ -198,7 +198,7 @@ type request struct {
 	rid, key, nonce string
 	time            time.Time
 	signType        wire.SignType
-	secret          *session // signs with it instead of the SM2 key
+	secret          *keys // signs with it instead of the SM2 key
 	signWith        *sm.PrivateKey
 	signBody        string // instead of body
 
@@ -342,7 +342,7 @@ func (s *station) isSigned(r *request, a *reply) bool {
 }
 
 // apply gets a session for a caller.
-func (s *station) apply(rid, body string) (*session, *grant) {
+func (s *station) apply(rid, body string) (*keys, *grant) {
 	s.t.Helper()
 	r := post(body)
 	r.target, r.rid = pathSessions, rid
@@ -354,7 +354,7 @@ func (s *station) apply(rid, body string) (*session, *grant) {
 }
 
 // openGrant derives the keys of a granted session.
-func (s *station) openGrant(rid string, a *reply) (*session, *grant) {
+func (s *station) openGrant(rid string, a *reply) (*keys, *grant) {
 	s.t.Helper()
 	var g grant
 	if err := json.Unmarshal(a.Data, &g); err != nil {
@@ -368,7 +368,7 @@ func (s *station) openGrant(rid string, a *reply) (*session, *grant) {
 	if err != nil || len(secret) != 32 {
 		s.t.Fatalf("secret of %d bytes: %v", len(secret), err)
 	}
-	k := &session{}
+	k := &keys{}
 	k.request, k.answer = wire.SessionKeys((*[32]byte)(secret), g.Session, rid, testGateway)
 	return k, &g
 }
@@ -383,3 +383,6 @@ func (s *station) party(id string) *registry.Party {
 	}
 	return p
 }
+
+// keys are the two keys of a session as its caller has them.
+type keys struct{ request, answer [32]byte }

@@ -4,8 +4,10 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"hash"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -25,10 +27,24 @@ const (
 // maxSessions is how many opened sessions are kept at hand. Others are opened again from their ids when they come back.
 const maxSessions = 1 << 14
 
-// session is an opened session with its keys.
+// session is an opened session, ready to check requests and to sign answers.
 type session struct {
 	wire.Session
-	request, answer [32]byte
+	requests, answers macs
+}
+
+// macs are HMAC-SM3 under one key, which is worked in once and not for each text.
+type macs struct{ pool sync.Pool } // of hash.Hash
+
+func newMACs(key [32]byte) macs {
+	return macs{sync.Pool{New: func() any { return sm.NewHMAC(key[:]) }}}
+}
+
+// sum is the MAC of the text in b.
+func (m *macs) sum(b *buffers) sm.Digest {
+	h := m.pool.Get().(hash.Hash)
+	defer m.pool.Put(h)
+	return b.digestBy(h, b.text)
 }
 
 func (s *session) allows(service string) bool { return slices.Contains(s.Services, service) }
@@ -43,8 +59,8 @@ func (s *Server) openSession(id string) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := &session{Session: opened}
-	known.request, known.answer = wire.SessionKeys(&opened.Secret, id, opened.Rid, s.ID)
+	request, answer := wire.SessionKeys(&opened.Secret, id, opened.Rid, s.ID)
+	known := &session{Session: opened, requests: newMACs(request), answers: newMACs(answer)}
 	s.sessions.Add(id, known)
 	return known, nil
 }

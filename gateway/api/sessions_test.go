@@ -11,7 +11,7 @@ import (
 )
 
 // over makes a request that is signed with a session.
-func over(k *session, g *grant, rid string) *request {
+func over(k *keys, g *grant, rid string) *request {
 	r := post(goodBody)
 	r.rid, r.key, r.secret = rid, g.Session, k
 	return r
@@ -50,7 +50,7 @@ func TestASessionIsItsCallersAlone(t *testing.T) {
 	s := start(t)
 	k, g := s.apply("officer", `{}`)
 	s.expect(s.sign(over(k, g, "tester")), wire.CodeSession)
-	bad := s.sign(over(&session{}, g, "officer"))
+	bad := s.sign(over(&keys{}, g, "officer"))
 	if a := s.expect(bad, wire.CodeSignature); s.isSigned(bad, a) {
 		t.Error("signed though the MAC was wrong")
 	}
