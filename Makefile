@@ -48,8 +48,9 @@ portable: prepare
 	$(call say,SM2 SM3 SM4 without assembly)
 	$(GO) test -tags purego ./standard/sm/...
 
-bench: build ## the figures, as ratios of two sides measured in one run
-	$(GO) test -run '^$$' -bench Ratio -benchtime 1x -timeout 30m ./gateway/...
+bench: ## the figures, as ratios of two sides measured in one run; BENCH=-json for JSON
+	@.ci/prepare build
+	@cd gateway/bench && $(GO) run . $(BENCH)
 
 fuzz: ## every fuzz target for FUZZTIME each
 	@$(GO) list -f '{{.ImportPath}} {{.Dir}}' ./... | while read -r pkg dir; do \

@@ -1,0 +1,292 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http/httputil"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// A job is a load on one server: its requests are made and signed before the time is taken.
+type job struct {
+	Address     string // host:port
+	Kind        kind
+	First       int     // index of the first system that is asked
+	Systems     int     // how many are asked, in turn
+	Scans       int     // distinct codes; 0: each request has its own
+	Warm        bool    // ask for each code once before the time is taken
+	Slow        bool    // codes that the backend takes its time for
+	Requests    int     //
+	Connections int     // kept alive, each with one request under way
+	Rate        float64 // requests a second at even distances; 0: each connection sends as soon as it has its answer
+}
+
+// kind is how requests are made.
+type kind string
+
+const (
+	bySession kind = "session" // verifications, MACed with a session's key
+	bySM2     kind = "sm2"     // verifications, signed with the caller's key
+	direct    kind = "direct"  // the dialect's own call, as a gateway makes it
+	passed    kind = "passed"  // the same to a gateway that passes it through
+)
+
+// outcome is what became of a job. Answers other than "verified" are counted, and the first is shown.
+type outcome struct {
+	Seconds  float64
+	P50, P99 time.Duration
+	Max      time.Duration
+	Wrong    int
+	Shown    string
+	// Breaker is the longest time that an answer took of those which the breaker gave, and Turned how many there were.
+	Breaker time.Duration
+	Turned  int
+}
+
+func (o *outcome) rate(j job) float64 { return float64(j.Requests) / o.Seconds }
+
+// prepared is a job that is ready to be measured.
+type prepared struct {
+	job      job
+	requests [][]byte
+	conns    []*conn
+}
+
+// prepare warms up, makes the requests and connects.
+func (s *signer) prepare(j job) (*prepared, error) {
+	scans := s.scans(j)
+	if j.Warm {
+		warming := job{Address: j.Address, Kind: j.Kind, Requests: len(scans), Connections: j.Connections}
+		p, err := connect(warming, s.requests(warming, scans))
+		if err != nil {
+			return nil, err
+		}
+		if _, err := p.measure(); err != nil {
+			return nil, err
+		}
+	}
+	return connect(j, s.requests(j, scans))
+}
+
+func connect(j job, requests [][]byte) (*prepared, error) {
+	p := &prepared{job: j, requests: requests}
+	for range j.Connections {
+		c, err := dial(j.Address)
+		if err != nil {
+			p.close()
+			return nil, err
+		}
+		p.conns = append(p.conns, c)
+	}
+	runtime.GC()
+	return p, nil
+}
+
+func (p *prepared) close() {
+	for _, c := range p.conns {
+		c.Close()
+	}
+}
+
+// measure sends all requests over the connections and closes these.
+func (p *prepared) measure() (outcome, error) {
+	defer p.close()
+	j, requests, conns := p.job, p.requests, p.conns
+	m := &meter{requests: requests, took: make([]time.Duration, len(requests)), due: make(chan int, len(requests)), began: make([]time.Time, len(requests))}
+	var group sync.WaitGroup
+	errs := make([]error, len(conns))
+	begin := time.Now()
+	for i, c := range conns {
+		group.Go(func() {
+			if j.Rate > 0 {
+				errs[i] = m.paced(c)
+			} else {
+				errs[i] = m.closed(c)
+			}
+		})
+	}
+	if j.Rate > 0 {
+		m.pace(begin, j.Rate)
+	}
+	group.Wait()
+	elapsed := time.Since(begin)
+	if err := errors.Join(errs...); err != nil {
+		return outcome{}, err
+	}
+	slices.Sort(m.took)
+	o := m.told
+	o.Seconds, o.P50, o.P99, o.Max = elapsed.Seconds(), m.took[len(m.took)/2], m.took[len(m.took)*99/100], m.took[len(m.took)-1]
+	return o, nil
+}
+
+// meter hands requests to connections and keeps how long each took.
+type meter struct {
+	requests [][]byte
+	next     atomic.Int64
+	due      chan int
+	began    []time.Time
+	took     []time.Duration
+
+	mu   sync.Mutex
+	told outcome
+}
+
+// closed sends the next request as soon as the last one is answered.
+func (m *meter) closed(c *conn) error {
+	for {
+		i := int(m.next.Add(1)) - 1
+		if i >= len(m.requests) {
+			return nil
+		}
+		if err := m.exchange(c, i, time.Now()); err != nil {
+			return err
+		}
+	}
+}
+
+// paced sends each request when it is due. Its time runs from then, also while it waits for a connection.
+func (m *meter) paced(c *conn) error {
+	for i := range m.due {
+		if err := m.exchange(c, i, m.began[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pace says when each request is due. It sleeps by the system's clock, because Go's timers may be a millisecond late.
+func (m *meter) pace(begin time.Time, rate float64) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer close(m.due)
+	for i := range m.requests {
+		due := begin.Add(time.Duration(float64(i) / rate * float64(time.Second)))
+		for wait := time.Until(due); wait > 0; wait = time.Until(due) {
+			ts := syscall.NsecToTimespec(wait.Nanoseconds())
+			syscall.Nanosleep(&ts, nil)
+		}
+		m.began[i] = time.Now()
+		m.due <- i
+	}
+}
+
+var (
+	isVerified = []byte(`"outcome":"verified"`)
+	isAnswered = []byte(`"code":"0"`) // by the dialect
+	isTurned   = []byte(`"code":"breaker_open"`)
+)
+
+func (m *meter) exchange(c *conn, i int, began time.Time) error {
+	body, err := c.do(m.requests[i])
+	if err != nil {
+		return err
+	}
+	m.took[i] = time.Since(began)
+	if bytes.Contains(body, isVerified) || bytes.HasPrefix(body, []byte(`{"code":"0","data":"{`)) {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.told.Wrong == 0 {
+		m.told.Shown = string(body)
+	}
+	m.told.Wrong++
+	if bytes.Contains(body, isTurned) {
+		m.told.Turned++
+		m.told.Breaker = max(m.told.Breaker, m.took[i])
+	}
+	return nil
+}
+
+// conn is a connection that costs as little as it can: requests are written as they stand, replies read without a header map.
+type conn struct {
+	net.Conn
+	r    *bufio.Reader
+	body []byte
+}
+
+// patience bounds every exchange.
+const patience = 20 * time.Second
+
+func dial(address string) (*conn, error) {
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	c.SetDeadline(time.Now().Add(patience))
+	return &conn{Conn: c, r: bufio.NewReaderSize(c, 8<<10)}, nil
+}
+
+// do sends a request and gives the reply's body, which is good until the next one.
+func (c *conn) do(request []byte) ([]byte, error) {
+	if _, err := c.Write(request); err != nil {
+		return nil, err
+	}
+	length, chunked, err := c.head()
+	if err != nil {
+		return nil, err
+	}
+	if chunked {
+		return io.ReadAll(httputil.NewChunkedReader(c.r))
+	}
+	c.body = slices.Grow(c.body[:0], length)[:length]
+	_, err = io.ReadFull(c.r, c.body)
+	return c.body, err
+}
+
+// head reads to the end of the header.
+func (c *conn) head() (length int, chunked bool, err error) {
+	for {
+		line, err := c.r.ReadSlice('\n')
+		if err != nil {
+			return 0, false, fmt.Errorf("reply: %w", err)
+		}
+		if len(line) <= 2 {
+			return length, chunked, nil
+		}
+		if value, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
+			if length, err = strconv.Atoi(strings.TrimSpace(string(value))); err != nil {
+				return 0, false, err
+			}
+		}
+		chunked = chunked || bytes.HasPrefix(line, []byte("Transfer-Encoding: chunked"))
+	}
+}
+
+func startLoad(raw json.RawMessage) (string, func(json.RawMessage) (any, error), error) {
+	var c signerConfig
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return "", nil, err
+	}
+	s, err := newSigner(c)
+	if err != nil {
+		return "", nil, err
+	}
+	var next *prepared
+	return "", func(raw json.RawMessage) (any, error) {
+		var q loadQuestion
+		if err := json.Unmarshal(raw, &q); err != nil {
+			return nil, err
+		}
+		if q.Prepare == nil {
+			return next.measure()
+		}
+		next, err = s.prepare(*q.Prepare)
+		return nil, err
+	}, nil
+}
+
+// loadQuestion has a job prepared, or without one the last job measured.
+type loadQuestion struct{ Prepare *job }
