@@ -50,18 +50,25 @@ func (d *Descriptor) Forms() []adapters.Form {
 }
 
 // WriteKey implements [adapters.Keyer]: the descriptor, the ticket, and what expressions read of the place, the caller and
-// the operator.
+// the operator. Each text stands behind its length, and whatever may be absent or many behind its number, so that two
+// queries that differ in one of these never write the same.
 func (d *Descriptor) WriteKey(w io.Writer, q *adapters.Query) {
+	count := func(n int) {
+		var b [4]byte
+		binary.BigEndian.PutUint32(b[:], uint32(n))
+		w.Write(b[:])
+	}
 	put := func(s string) {
-		var n [4]byte
-		binary.BigEndian.PutUint32(n[:], uint32(len(s)))
-		w.Write(n[:])
+		count(len(s))
 		io.WriteString(w, s)
 	}
 	put(d.info.Digest)
 	put(q.Ticket.Scan)
 	put(string(q.Ticket.Bytes))
-	if doc := q.Ticket.Document; doc != nil {
+	if doc := q.Ticket.Document; doc == nil {
+		count(0)
+	} else {
+		count(1)
 		put(doc.Type)
 		put(doc.Number)
 		put(doc.Name)
@@ -76,6 +83,7 @@ func (d *Descriptor) WriteKey(w io.Writer, q *adapters.Query) {
 			keys = append(keys, k)
 		}
 		slices.Sort(keys)
+		count(len(keys))
 		for _, k := range keys {
 			put(k)
 			put(q.Place.IDs[k])

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -23,6 +24,7 @@ type compiler struct {
 	collector
 	spec           *spec
 	options        []expr.Option
+	functions      map[string]bool // their names
 	credentialUsed map[string]bool
 	inputs         map[string]bool
 	owner          map[*binding]*step // which step of verify a name belongs to
@@ -31,8 +33,9 @@ type compiler struct {
 }
 
 func newCompiler(col collector, s *spec) *compiler {
+	options, functions := options(s.zone)
 	return &compiler{
-		collector: col, spec: s, options: options(s.zone),
+		collector: col, spec: s, options: options, functions: functions,
 		credentialUsed: map[string]bool{}, inputs: map[string]bool{},
 		owner: map[*binding]*step{}, later: map[*binding]bool{},
 	}
@@ -94,24 +97,24 @@ func (c *compiler) descriptor() *Descriptor {
 // info checks and gathers what the catalogue needs to know.
 func (c *compiler) info() adapters.Info {
 	s := c.spec
-	if !systemID.MatchString(s.system) {
-		c.find(s.at, fmt.Sprintf("system %q is not an id", s.system), "2 to 32 lower-case letters and digits, such as suishen")
+	if !systemID.MatchString(s.system.text) {
+		c.find(s.system.at, fmt.Sprintf("system %q is not an id", s.system.text), "2 to 32 lower-case letters and digits, such as suishen")
 	}
-	if !version.MatchString(s.version) {
-		c.find(s.at, fmt.Sprintf("version %q is not a version", s.version), "write it like 1.0.0")
+	if !version.MatchString(s.version.text) {
+		c.find(s.version.at, fmt.Sprintf("version %q is not a version", s.version.text), "write it like 1.0.0")
 	}
-	if _, ok := standard.LookupRegion(s.region); !ok {
-		c.find(s.at, fmt.Sprintf("region %q is not in GB/T 2260", s.region), `six digits in quotes, such as "310000"`)
+	if _, ok := standard.LookupRegion(s.region.text); !ok {
+		c.find(s.region.at, fmt.Sprintf("region %q is not in GB/T 2260", s.region.text), `six digits in quotes, such as "310000"`)
 	}
-	if _, ok := provenances[s.provenance.is]; !ok {
-		c.find(s.provenance.at, fmt.Sprintf("provenance.is cannot be %q", s.provenance.is), "it is "+list(provenances))
+	if is := s.provenance.is; provenances[is.text] == "" {
+		c.find(is.at, fmt.Sprintf("provenance.is cannot be %q", is.text), "it is one of "+list(provenances))
 	}
 	if len(s.statuses) == 0 {
 		c.find(s.at, "statuses has no row", "write every value that the system is known to give")
 	}
 	info := adapters.Info{
-		System: s.system, Name: s.name, Region: s.region, Version: s.version,
-		Provenance: provenances[s.provenance.is], Synthetic: s.provenance.synthetic, Sources: s.provenance.from,
+		System: s.system.text, Name: s.name, Region: s.region.text, Version: s.version.text,
+		Provenance: provenances[s.provenance.is.text], Synthetic: s.provenance.synthetic, Sources: s.provenance.from,
 		Endpoints: s.endpoints, Limits: s.limits, Freshness: s.freshness, Records: s.records,
 	}
 	if len(info.Synthetic) > 0 {
@@ -128,6 +131,20 @@ func (c *compiler) name(name string, at position) {
 	if !nameRule.MatchString(name) {
 		c.find(at, fmt.Sprintf("%q is not a name", name), "a letter, then letters and digits, at most 32")
 	}
+}
+
+// free says whether a name may be bound in a scope, or reports why not.
+func (c *compiler) free(sc *scope, name string, at position) bool {
+	_, taken := sc.names[name]
+	switch {
+	case c.functions[name]:
+		c.find(at, name+" is the name of a function", "choose another")
+	case taken || slices.Contains(groups, name) || slices.Contains(reserved, name):
+		c.find(at, fmt.Sprintf("the name %s is taken already", name), "choose another")
+	default:
+		return true
+	}
+	return false
 }
 
 func members(names ...string) types.Map {
@@ -156,10 +173,16 @@ func (c *compiler) tokenScope() *scope {
 	}}
 }
 
+// documentNames are the members of ticket that a document has. A scan has none of them, whatever stands in it.
+var documentNames = []string{"document", "documentType", "name"}
+
 // baseScope is what any expression of verify may name.
 func (c *compiler) baseScope() *scope {
 	sc := c.tokenScope()
-	ticket := types.Map{"document": types.Any, "documentType": types.Any, "name": types.Any}
+	ticket := types.Map{}
+	for _, name := range documentNames {
+		ticket[name] = types.Any
+	}
 	for _, f := range c.spec.forms {
 		for _, name := range f.form.Fields() {
 			ticket[name] = types.Any
@@ -190,12 +213,20 @@ func (s *scope) replied() *scope {
 func (c *compiler) forms(base *scope) []form {
 	var out []form
 	for _, f := range c.spec.forms {
-		if _, ok := provenances[f.provenance]; f.provenance != "" && !ok {
-			c.find(f.at, fmt.Sprintf("provenance cannot be %q", f.provenance), "it is "+list(provenances))
+		if is := f.provenance; is.text != "" && provenances[is.text] == "" {
+			c.find(is.at, fmt.Sprintf("provenance cannot be %q", is.text), "it is one of "+list(provenances))
 		}
-		e := form{Form: f.form, provenance: f.provenance}
+		for _, name := range f.form.Fields() {
+			if slices.Contains(documentNames, name) {
+				c.find(f.at, fmt.Sprintf("a scan cannot have a field %s: ticket.%s is a document's", name, name), "choose another name")
+			}
+		}
+		e := form{Form: f.form, provenance: f.provenance.text}
 		if f.expires != nil {
 			e.expires = c.wants(base, *f.expires, "expires", "a time", types.TypeOf(time.Time{}))
+			if e.expires != nil && len(e.expires.tokens) > 0 {
+				c.find(f.expires.at, "expires cannot need a token", "a scan expires by itself, before anything is asked")
+			}
 		}
 		out = append(out, e)
 	}
@@ -212,7 +243,11 @@ func (c *compiler) disjoint(d *Descriptor) {
 		return
 	}
 	for line := range strings.SplitSeq(err.Error(), "\n") {
-		c.find(c.spec.formsAt, line, "")
+		what, mend, ok := strings.Cut(line, ": ")
+		if !ok {
+			mend = "leave one of them out"
+		}
+		c.find(c.spec.formsAt, what, mend)
 	}
 }
 
@@ -224,9 +259,22 @@ func (c *compiler) wants(sc *scope, s scalar, what, word string, t types.Type) *
 	}
 	e := c.compile(sc, s)
 	if e != nil && e.kind != types.Any && !e.kind.Equal(t) {
-		c.find(s.at, fmt.Sprintf("%s must be %s, and this is something else", what, word), "")
+		mend := `compare it, such as x == "0"`
+		if t.Equal(types.TypeOf(time.Time{})) {
+			mend = "fromSeconds(x), fromMillis(x) and time(text, layout) make a time"
+		}
+		c.find(s.place(0), fmt.Sprintf("%s must be %s, and this is %s", what, word, e.word), mend)
 	}
 	return e
+}
+
+// wantsText compiles what must become text in a path, query, header, form, status or subject.
+func (c *compiler) wantsText(sc *scope, s scalar, what string) operand {
+	o := c.operand(sc, s)
+	if e := o.expr; e != nil && e.kind != types.Any && !e.kind.Equal(types.String) && !e.kind.Equal(types.Int) {
+		c.find(s.place(0), fmt.Sprintf("%s must be text or a number, and this is %s", what, e.word), "text(x), hex(x), base64(x), seconds(t) and format(t, layout) make text of other values")
+	}
+	return o
 }
 
 // operand compiles a literal or an expression.
@@ -251,11 +299,9 @@ func (c *compiler) bind(sc *scope, names []pair[scalar]) (*scope, []*binding) {
 	pending := map[string]pair[scalar]{}
 	for _, p := range names {
 		c.name(p.key, p.at)
-		if _, taken := sc.names[p.key]; taken {
-			c.find(p.at, fmt.Sprintf("the name %s is taken already", p.key), "choose another")
-			continue
+		if c.free(sc, p.key, p.at) {
+			pending[p.key] = p
 		}
-		pending[p.key] = p
 	}
 	var out []*binding
 	var visit func(p pair[scalar], path []string)
@@ -265,6 +311,7 @@ func (c *compiler) bind(sc *scope, names []pair[scalar]) (*scope, []*binding) {
 		for _, need := range identifiers(p.value) {
 			if slices.Contains(path, need) {
 				c.find(p.at, "a circle of names: "+strings.Join(append(path, need), " → "), "a name cannot need itself")
+				sc.names[p.key] = types.Any // so that whoever needs it has no finding of its own
 				return
 			}
 			if q, ok := pending[need]; ok {
@@ -317,7 +364,7 @@ func (c *compiler) steps(d *Descriptor, base *scope) *scope {
 		if spec.when != nil {
 			st.when = c.condition(sc, *spec.when, "when")
 		}
-		if spec.method == "" && (spec.endpoint != "" || spec.query != nil || spec.headers != nil || !spec.body.empty()) {
+		if spec.method == "" && (spec.endpoint.text != "" || spec.query != nil || spec.headers != nil || !spec.body.empty()) {
 			c.find(spec.at, "a step that sends something needs a method", "write get, post or put with a path")
 		}
 		var after *scope
@@ -381,9 +428,9 @@ func (c *compiler) condition(sc *scope, s scalar, what string) *expression {
 
 // call compiles a call. after is the scope in which its reply may be read; names are all that it binds.
 func (c *compiler) call(sc *scope, spec *callSpec, common bool) (*call, []*binding, *scope) {
-	out := &call{method: spec.method, endpoint: spec.endpoint}
-	if spec.endpoint != "" && !slices.Contains(c.spec.endpoints, spec.endpoint) {
-		c.find(spec.at, fmt.Sprintf("endpoint %s is not declared", spec.endpoint), "add it to endpoints")
+	out := &call{method: spec.method, endpoint: spec.endpoint.text}
+	if e := spec.endpoint; e.text != "" && !slices.Contains(c.spec.endpoints, e.text) {
+		c.find(e.at, fmt.Sprintf("endpoint %s is not declared", e.text), "add it to endpoints")
 	}
 	var query, headers, let []pair[scalar]
 	if common {
@@ -392,7 +439,7 @@ func (c *compiler) call(sc *scope, spec *callSpec, common bool) (*call, []*bindi
 	query, headers, let = slices.Concat(query, spec.query), slices.Concat(headers, spec.headers), slices.Concat(let, spec.let)
 	before, names := c.bind(sc, let)
 	out.path = c.path(before, spec.path)
-	out.query = c.pairs(before, query)
+	out.query = c.pairs(before, query, "query")
 	out.body = c.body(before, spec.body)
 	sent := before.child()
 	sent.names["sent"] = types.Map{"path": types.String, "query": types.String, "body": types.String}
@@ -401,10 +448,10 @@ func (c *compiler) call(sc *scope, spec *callSpec, common bool) (*call, []*bindi
 	return out, append(names, then...), after
 }
 
-func (c *compiler) pairs(sc *scope, ps []pair[scalar]) []field {
+func (c *compiler) pairs(sc *scope, ps []pair[scalar], what string) []field {
 	var out []field
 	for _, p := range ps {
-		out = append(out, field{p.key, c.operand(sc, p.value)})
+		out = append(out, field{p.key, c.wantsText(sc, p.value, what+" "+p.key)})
 	}
 	return out
 }
@@ -415,12 +462,17 @@ var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
 var refusedHeaders = []string{"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "accept-encoding", "expect"}
 
 func (c *compiler) headers(sc *scope, ps []pair[scalar], b body) []field {
-	out := c.pairs(sc, ps)
+	out := c.pairs(sc, ps, "header")
 	typed := false
 	for i, p := range ps {
 		lower := strings.ToLower(p.key)
-		if !headerName.MatchString(p.key) || slices.Contains(refusedHeaders, lower) {
-			c.find(p.at, fmt.Sprintf("%q cannot be a header here", p.key), "")
+		switch {
+		case !headerName.MatchString(p.key):
+			c.find(p.at, fmt.Sprintf("%q is not the name of a header", p.key), "letters, digits and -")
+		case slices.Contains(refusedHeaders, lower):
+			c.find(p.at, fmt.Sprintf("the header %s is the gateway's own business", p.key), "leave it out")
+		case !p.value.isExpr && strings.ContainsFunc(p.value.text, control):
+			c.find(p.value.at, "a header cannot hold a control character", "write it on one line")
 		}
 		if slices.ContainsFunc(ps[:i], func(q pair[scalar]) bool { return strings.EqualFold(q.key, p.key) }) {
 			c.find(p.at, fmt.Sprintf("the header %s stands here twice", p.key), "keep one")
@@ -437,20 +489,23 @@ func (c *compiler) headers(sc *scope, ps []pair[scalar], b body) []field {
 	return out
 }
 
-var literalPath = regexp.MustCompile(`^[A-Za-z0-9/._~!$&'()*+,;=:@-]*$`)
+var literalPath = regexp.MustCompile(`^[A-Za-z0-9/._~!$&'()*+,;=:@-]*`)
 
 // path compiles /literal/{expression}/….
 func (c *compiler) path(sc *scope, s scalar) []part {
 	if s.isExpr || !strings.HasPrefix(s.text, "/") {
-		c.find(s.at, "a path begins with /", "write it like /gateway/{ticket.codeId}/info; the host comes from the configuration")
+		c.find(s.place(0), "a path begins with /", "write it like /gateway/{ticket.codeId}/info; the host comes from the configuration")
 		return nil
 	}
 	var out []part
 	rest, offset := s.text, 0
 	for rest != "" {
 		lit, tail, open := strings.Cut(rest, "{")
-		if !literalPath.MatchString(lit) || strings.Contains(lit, "//") {
-			c.find(s.at.right(offset), "the path has a character that a path cannot have, or //", "put ? and what follows it under query:")
+		if n := len(literalPath.FindString(lit)); n < len(lit) {
+			c.find(s.place(utf8.RuneCountInString(s.text[:offset+n])), "a path cannot have this character", "put what follows ? under query:, and leave % to the gateway")
+		}
+		if n := strings.Index(lit, "//"); n >= 0 {
+			c.find(s.place(utf8.RuneCountInString(s.text[:offset+n])), "a path cannot have //", "write one /")
 		}
 		out = append(out, part{literal: lit})
 		if !open {
@@ -458,24 +513,25 @@ func (c *compiler) path(sc *scope, s scalar) []part {
 		}
 		inner, after, closed := strings.Cut(tail, "}")
 		if !closed {
-			c.find(s.at.right(offset+len(lit)), "a { without its }", "")
+			c.find(s.place(utf8.RuneCountInString(s.text[:offset+len(lit)])), "a { without its }", "write /before/{expression}/after")
 			break
 		}
-		at := s.at.right(offset + len(lit) + 1)
-		out = append(out, part{value: c.compile(sc, scalar{text: inner, isExpr: true, at: at, inner: at})})
-		offset += len(lit) + len(inner) + 2
+		from := offset + len(lit) + 1
+		value := c.wantsText(sc, s.part(from, from+len(inner)), "path")
+		out = append(out, part{value: value.expr})
+		offset = from + len(inner) + 1
 		rest = after
 	}
 	for seg := range strings.SplitSeq(s.text, "/") {
 		if seg == "." || seg == ".." {
-			c.find(s.at, "a path cannot go up", "leave . and .. out")
+			c.find(s.place(0), "a path cannot have . or .. for a segment", "leave it out")
 		}
 	}
 	return out
 }
 
 func (c *compiler) body(sc *scope, b bodySpec) body {
-	out := body{form: c.pairs(sc, b.form), raw: c.operandAt(sc, b.raw)}
+	out := body{form: c.pairs(sc, b.form, "form"), raw: c.operandAt(sc, b.raw)}
 	if b.json != nil {
 		out.json = c.json(sc, b.json)
 	}
@@ -512,19 +568,35 @@ func (c *compiler) outcome(sc *scope, spec *callSpec) []clause {
 		if always {
 			c.find(o.at, "this clause is never reached: the one before it always holds", "leave it out, or move it up")
 		}
-		cl := clause{when: c.condition(sc, *o.when, "when"), is: o.is, token: o.token, after: c.operandAt(sc, o.after)}
+		cl := clause{when: c.condition(sc, *o.when, "when"), is: o.is.text, token: o.token.text, after: c.after(sc, o.after)}
 		if seen[o.when.text] {
-			c.find(o.at, "this when stands above already", "leave it out")
+			c.find(o.when.at, "this when stands above already", "leave it out")
 		}
 		seen[o.when.text] = true
 		always = cl.when != nil && cl.when.always != nil && *cl.when.always
-		if o.token != "" && !slices.ContainsFunc(c.spec.tokens, func(t pair[tokenSpec]) bool { return t.key == o.token }) {
-			c.find(o.at, fmt.Sprintf("there is no token %s to renew", o.token), "declare it under tokens")
+		if name := o.token.text; name != "" && !slices.ContainsFunc(c.spec.tokens, func(t pair[tokenSpec]) bool { return t.key == name }) {
+			c.find(o.token.at, fmt.Sprintf("there is no token %s to renew", name), "declare it under tokens")
 		}
 		out = append(out, cl)
 	}
 	return out
 }
+
+// after compiles how long to wait: a time span, or a number of seconds.
+func (c *compiler) after(sc *scope, s *scalar) *operand {
+	if s == nil {
+		return nil
+	}
+	o := c.operand(sc, *s)
+	_, err := time.ParseDuration(s.text)
+	e := o.expr
+	if !s.isExpr && err != nil || e != nil && e.kind != types.Any && !slices.ContainsFunc(afterKinds, e.kind.Equal) {
+		c.find(s.place(0), "after is neither a time span nor a number of seconds", `write it like 100ms or '=duration("2s")'`)
+	}
+	return &o
+}
+
+var afterKinds = []types.Type{types.TypeOf(time.Duration(0)), types.Int, types.String}
 
 func (c *compiler) token(name string, spec tokenSpec) *token {
 	t := &token{name: name, lives: spec.lives, renew: spec.renew}
@@ -571,12 +643,16 @@ func (c *compiler) wantsAny(sc *scope, s scalar, what string) *expression {
 func (c *compiler) record(sc *scope) *record {
 	spec := c.spec.record
 	sc, _ = c.bind(sc, spec.let)
-	r := &record{
-		status: c.operandAt(sc, spec.status), expires: c.operandAt(sc, spec.expires),
-		subject: c.operandAt(sc, spec.subject), check: c.operandAt(sc, spec.check),
+	r := &record{status: c.status(sc, *spec.status)}
+	if s := spec.check; s != nil {
+		r.check = c.condition(sc, *s, "check")
 	}
-	if s := spec.status; s != nil && !s.isExpr {
-		c.find(s.at, "a status that is always the same would be a guess", "read it from the reply")
+	if s := spec.expires; s != nil {
+		r.expires = c.wants(sc, *s, "expires", "a time", types.TypeOf(time.Time{}))
+	}
+	if s := spec.subject; s != nil {
+		o := c.wantsText(sc, *s, "subject")
+		r.subject = &o
 	}
 	for _, m := range spec.members {
 		r.members = append(r.members, member{m.key, c.operand(sc, m.value)})
@@ -584,7 +660,16 @@ func (c *compiler) record(sc *scope) *record {
 	if o := spec.others; o != nil {
 		each := sc.child()
 		each.names["it"] = types.Any
-		r.others = &others{of: c.operandAt(sc, o.of), region: c.operandAt(each, o.region), status: c.operandAt(each, o.status)}
+		r.others = &others{of: c.wantsAny(sc, *o.of, "others.of"), region: c.operandAt(each, o.region), status: c.status(each, *o.status)}
 	}
 	return r
+}
+
+// status compiles an expression that gives the system's own word for a status.
+func (c *compiler) status(sc *scope, s scalar) operand {
+	o := c.wantsText(sc, s, "status")
+	if !s.isExpr || o.expr != nil && o.expr.constant {
+		c.find(s.place(0), "a status that is always the same would be a guess", "read it from the reply")
+	}
+	return o
 }

@@ -107,9 +107,11 @@ type tokenCall struct {
 }
 
 type record struct {
-	check, status, expires, subject *operand
-	members                         []member
-	others                          *others
+	check, expires *expression
+	status         operand
+	subject        *operand
+	members        []member
+	others         *others
 }
 
 type member struct {
@@ -118,7 +120,9 @@ type member struct {
 }
 
 type others struct {
-	of, region, status *operand
+	of     *expression
+	region *operand
+	status operand
 }
 
 type probe struct {

@@ -32,9 +32,9 @@ func digest(name string) function {
 }
 
 func hmacOf(args ...any) (any, error) {
-	name, ok := args[0].(string)
-	if !ok || hashes[name] == nil {
-		return nil, plain("hmac: the hash is md5, sha1, sha256 or sm3")
+	name := args[0].(string)
+	if hashes[name] == nil {
+		return nil, plain("the hash is md5, sha1, sha256 or sm3")
 	}
 	key, err := bytesOf(args[1])
 	if err != nil {

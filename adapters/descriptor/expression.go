@@ -25,14 +25,15 @@ var builtins = []string{"filter", "map", "first", "last", "sortBy", "any", "all"
 
 // expression is compiled once, when the descriptor is loaded.
 type expression struct {
-	program *vm.Program
-	at      position
-	kind    types.Type // what it gives, as far as that is known
-	names   []string   // the names it uses itself
-	needs   []*binding // names that must be bound before it runs, in that order
-	tokens  []string   // tokens that it, or a name it needs, reads
-	http    bool       // it, or a name it needs, reads http.status
-	always  *bool      // its value, if it is a constant
+	program  *vm.Program
+	source   scalar
+	kind     types.Type // what it gives, as far as that is known
+	word     string     // the same for people
+	needs    []*binding // the names it uses that must be bound before it runs
+	tokens   []string   // the tokens it reads
+	http     bool       // it, or a name it needs, reads http.status
+	constant bool       // it gives the same always
+	always   *bool      // which, if that is true or false
 }
 
 // binding is a name of let or then. It is computed when something first needs it.
@@ -61,26 +62,42 @@ func (s *scope) child() *scope {
 // compile compiles src in a scope, or reports why not and gives nil.
 func (c *compiler) compile(sc *scope, s scalar) *expression {
 	rules := &rules{}
-	opts := append(slices.Clip(c.options), expr.Env(sc.names), expr.Patch(rules))
-	program, err := expr.Compile(s.text, opts...)
+	opts := append(slices.Clip(c.options), expr.Env(sc.names))
+	program, err := expr.Compile(s.text, append(slices.Clip(opts), expr.Patch(rules))...)
+	if err == nil {
+		// With a patch, expr looks at an expression a second time, and then not into calls whose type it knows by now: what
+		// is wrong with their arguments is told only without one.
+		_, err = expr.Compile(s.text, opts...)
+	}
 	rules.finish()
 	if rules.what != "" {
-		c.find(s.inner.right(rules.from), rules.what, rules.mend)
+		c.find(s.place(rules.from), rules.what, rules.mend)
 		return nil
 	}
 	if err != nil {
-		c.refuse(s, err)
+		c.refuse(sc, s, err)
 		return nil
 	}
-	e := &expression{program: program, at: s.inner, kind: kindOf(program.Node())}
-	if b, ok := program.Node().(*ast.BoolNode); ok {
-		e.always = &b.Value
+	e := &expression{program: program, source: s, kind: kindOf(program.Node()), word: "something else"}
+	if t := program.Node().Type(); t != nil {
+		e.word = kindWord(t)
+	}
+	if !c.reads(rules) {
+		v, err := e.run(&vm.VM{}, nil)
+		if err != nil {
+			c.find(s.place(0), "this fails always: "+err.Error(), "read something of the reply, the scan or the place")
+			return nil
+		}
+		e.constant = true
+		if b, ok := v.(bool); ok {
+			e.always = &b
+		}
 	}
 	e.http = rules.reads["http.status"]
-	for read := range rules.reads {
+	for _, read := range slices.Sorted(maps.Keys(rules.reads)) {
 		root, member, dotted := strings.Cut(read, ".")
-		e.names = append(e.names, root)
 		if !dotted {
+			c.need(sc, e, root)
 			continue
 		}
 		switch root {
@@ -93,14 +110,9 @@ func (c *compiler) compile(sc *scope, s scalar) *expression {
 			c.inputs[read] = true
 		}
 	}
-	slices.Sort(e.names)
-	e.names = slices.Compact(e.names)
-	c.resolve(sc, e)
+	e.tokens = slices.Compact(e.tokens)
 	return e
 }
-
-// right moves a position by n characters.
-func (p position) right(n int) position { return position{p.line, p.column + n} }
 
 // kindOf says what type a name bound to this expression has.
 func kindOf(n ast.Node) types.Type {
@@ -111,71 +123,81 @@ func kindOf(n ast.Node) types.Type {
 	return types.TypeOf(reflect.Zero(t).Interface())
 }
 
-// resolve fills in what e needs from the bindings of its scope, each behind what it needs itself.
-func (c *compiler) resolve(sc *scope, e *expression) {
-	for _, name := range e.names {
-		b, ok := sc.bindings[name]
-		if !ok {
-			continue
-		}
-		if inner := b.value.expr; inner != nil {
-			for _, need := range inner.needs {
-				e.need(need)
-			}
-			e.tokens = append(e.tokens, inner.tokens...)
-			e.http = e.http || inner.http
-		}
-		e.need(b)
-		if owner := c.owner[b]; owner != nil && owner != c.step {
-			c.later[b] = true
+// reads says whether an expression reads anything, functions aside.
+func (c *compiler) reads(r *rules) bool {
+	for name := range r.reads {
+		if !c.functions[name] {
+			return true
 		}
 	}
-	slices.Sort(e.tokens)
-	e.tokens = slices.Compact(e.tokens)
+	return false
 }
 
-func (e *expression) need(b *binding) {
-	if !slices.Contains(e.needs, b) {
-		e.needs = append(e.needs, b)
+// run runs a compiled expression. Its error has words of this package alone, which hold no value.
+func (e *expression) run(machine *vm.VM, env map[string]any) (any, error) {
+	v, err := machine.Run(e.program, env)
+	if err == nil {
+		return v, nil
+	}
+	failed := failure{at: e.source.place(0), what: "this cannot be computed from what the backend sent"}
+	var fe *file.Error
+	if errors.As(err, &fe) {
+		failed.at = e.source.place(fe.From)
+	}
+	var own plainError
+	if errors.As(err, &own) {
+		failed.what = string(own)
+	}
+	return nil, failed
+}
+
+// failure is what made an expression fail, and where.
+type failure struct {
+	at   position
+	what string
+}
+
+func (f failure) Error() string { return f.what }
+
+// need notes that e uses a name that is bound by let or then.
+func (c *compiler) need(sc *scope, e *expression, name string) {
+	b, ok := sc.bindings[name]
+	if !ok {
+		return
+	}
+	e.needs = append(e.needs, b)
+	e.http = e.http || b.value.expr != nil && b.value.expr.http
+	if owner := c.owner[b]; owner != nil && owner != c.step {
+		c.later[b] = true
 	}
 }
 
 // refuse reports an error of expr's compiler in words of the language.
-func (c *compiler) refuse(s scalar, err error) {
-	what, at := err.Error(), s.inner
+func (c *compiler) refuse(sc *scope, s scalar, err error) {
 	var fe *file.Error
-	if errors.As(err, &fe) {
-		what = fe.Message
-		if fe.Line == 1 {
-			at = at.right(fe.Column)
-		}
+	if !errors.As(err, &fe) {
+		fe = &file.Error{Message: err.Error()}
 	}
-	mend := "see the names and functions in adapters/README.md"
-	switch {
-	case strings.Contains(what, "unknown name string"):
-		mend = "text(x) makes text"
-	case strings.Contains(what, "exceeds maximum allowed nodes"):
-		what, mend = fmt.Sprintf("the expression has more than %d parts", maxNodes), "split it with let"
-	case strings.Contains(what, "unexpected token"), strings.Contains(what, "unclosed"):
-		mend = "if YAML has cut the expression, quote it: '=…'"
-	}
-	c.find(at, "expression: "+what, mend)
+	at := s.place(fe.From)
+	what, mend := c.explain(sc, s, fe)
+	c.find(at, what, mend)
 }
 
-// options say which functions there are, and what of expr is off.
-func options(zone *time.Location) []expr.Option {
+// options say which functions there are, and what of expr is off. The other result is the names of the functions.
+func options(zone *time.Location) ([]expr.Option, map[string]bool) {
+	names := map[string]bool{}
 	opts := []expr.Option{
 		expr.DisableAllBuiltins(), expr.MaxNodes(maxNodes),
 		expr.Function(sameName, same, new(func(any, any) bool)),
 		expr.Function(plusName, plus, plusTypes...),
 	}
 	for _, name := range builtins {
-		opts = append(opts, expr.EnableBuiltin(name))
+		opts, names[name] = append(opts, expr.EnableBuiltin(name)), true
 	}
 	for _, f := range functions(zone) {
-		opts = append(opts, expr.Function(f.name, f.run, f.types...))
+		opts, names[f.name] = append(opts, expr.Function(f.name, f.checked(), f.types...)), true
 	}
-	return opts
+	return opts, names
 }
 
 // The names of the functions that operators are replaced by. No descriptor can write them.
@@ -195,6 +217,9 @@ type rules struct {
 // groups are names that stand for nothing themselves: one of their members is always meant.
 var groups = []string{"ticket", "place", "caller", "operator", "cred", "token", "random", "sent", "http", "tables"}
 
+// reserved are the other names that the language has, in some places or in all; no name of a descriptor can be one of them.
+var reserved = []string{"scan", "now", "uuid", "old", "it", "body", "nil", "true", "false", "in", "not", "and", "or", "let", "if", "else", "matches", "contains", "startsWith", "endsWith"}
+
 func (r *rules) refuse(n ast.Node, what, mend string) {
 	if r.what == "" {
 		r.what, r.mend, r.from = what, mend, n.Location().From
@@ -213,7 +238,7 @@ func (r *rules) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.IdentifierNode:
 		if strings.HasPrefix(n.Value, "_") || strings.HasPrefix(n.Value, "$") {
-			r.refuse(n, "a name cannot begin with _ or $", "")
+			r.refuse(n, "a name cannot begin with _ or $", "use a name of the language, or one that let or then binds")
 		}
 		r.read(n.Value)
 		if slices.Contains(groups, n.Value) {
@@ -227,7 +252,7 @@ func (r *rules) Visit(node *ast.Node) {
 	case *ast.SliceNode:
 		r.refuse(n, "[a:b] is not part of the language", "use slice(x, a, b): it counts characters of text and bytes of bytes")
 	case *ast.VariableDeclaratorNode, *ast.SequenceNode:
-		r.refuse(n, "let and ; are not part of an expression", "bind the name under let: in the descriptor")
+		r.refuse(n, "let and ; are not part of an expression", "bind the name under let: or then: of the step")
 	case *ast.BuiltinNode:
 		r.builtin(n)
 	case *ast.BinaryNode:
@@ -240,6 +265,9 @@ func (r *rules) member(n *ast.MemberNode) {
 	if path, ok := dotted(n); ok {
 		r.read(path)
 		delete(r.bare, n.Node)
+		if name, ok := strings.CutPrefix(path, "http.header."); ok && name != strings.ToLower(name) {
+			r.refuse(n.Property, "the names of headers are in lower case here", fmt.Sprintf("write http.header[%q]", strings.ToLower(name)))
+		}
 	}
 }
 
@@ -276,12 +304,12 @@ func (r *rules) builtin(n *ast.BuiltinNode) {
 		}
 		ast.Walk(&p.Node, visitor(func(inner ast.Node) {
 			if _, ok := inner.(*ast.PredicateNode); ok {
-				r.refuse(inner, "a predicate inside a predicate is not part of the language", "bind the inner list under let:")
+				r.refuse(inner, "a predicate inside a predicate is not part of the language", "bind the inner list to a name of its own")
 			}
 		}))
 	}
 	if f, ok := builtin.Index[n.Name]; ok && !slices.Contains(builtins, builtin.Names[f]) {
-		r.refuse(n, n.Name+" is not part of the language", "")
+		r.refuse(n, n.Name+" is not part of the language", functionList)
 	}
 }
 
@@ -292,7 +320,7 @@ func (v visitor) Visit(n *ast.Node) { v(*n) }
 func (r *rules) binary(node *ast.Node, n *ast.BinaryNode) {
 	switch n.Operator {
 	case "..", "matches", "**", "^":
-		r.refuse(n, n.Operator+" is not part of the language", "")
+		r.refuse(n, n.Operator+" is not part of the language", "operators are == != < > <= >= in contains startsWith endsWith ! && || + - * / % ?: ?? ?.")
 	case "==", "!=":
 		if isNil(n.Left) || isNil(n.Right) {
 			return // asks whether a value is there
@@ -300,7 +328,7 @@ func (r *rules) binary(node *ast.Node, n *ast.BinaryNode) {
 		r.numberLiteral(n)
 		if known(n.Left) && known(n.Right) {
 			if n.Left.Type() != n.Right.Type() && !(number(n.Left) && number(n.Right)) {
-				r.refuse(n, fmt.Sprintf("compares %s with %s, which is never so", kindWord(n.Left.Type()), kindWord(n.Right.Type())), "")
+				r.refuse(n, fmt.Sprintf("compares %s with %s, which is never so", kindWord(n.Left.Type()), kindWord(n.Right.Type())), "make both sides one type: text(x), int(x), time(text, layout)")
 			}
 			return
 		}
@@ -314,6 +342,10 @@ func (r *rules) binary(node *ast.Node, n *ast.BinaryNode) {
 		(*node).SetType(reflect.TypeFor[bool]())
 	case "<", ">", "<=", ">=":
 		r.numberLiteral(n)
+	case "in":
+		if list, ok := n.Right.(*ast.ArrayNode); ok && !known(n.Left) && slices.ContainsFunc(list.Nodes, literal) {
+			r.refuseNumber(n)
+		}
 	case "+":
 		if number(n.Left) && number(n.Right) {
 			return
@@ -328,9 +360,13 @@ func (r *rules) binary(node *ast.Node, n *ast.BinaryNode) {
 func (r *rules) numberLiteral(n *ast.BinaryNode) {
 	for _, side := range [][2]ast.Node{{n.Left, n.Right}, {n.Right, n.Left}} {
 		if literal(side[0]) && !known(side[1]) {
-			r.refuse(n, "compares a number with a value that json gives as text", `compare with text, such as "0", or use int(x)`)
+			r.refuseNumber(n)
 		}
 	}
+}
+
+func (r *rules) refuseNumber(n ast.Node) {
+	r.refuse(n, "compares a number with a value that json gives as text", `compare with text, such as "0", or use int(x)`)
 }
 
 func literal(n ast.Node) bool {

@@ -5,9 +5,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
-	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
 
 	"tongma/adapters"
@@ -58,7 +58,9 @@ func (f *frame) now() time.Time { return f.a.host.Now() }
 func (f *frame) ticket() map[string]any {
 	t := make(map[string]any, 4)
 	for name, value := range f.q.Ticket.Fields {
-		t[name] = value
+		if !slices.Contains(documentNames, name) { // whoever makes a JSON scan chooses its keys
+			t[name] = value
+		}
 	}
 	if d := f.q.Ticket.Document; d != nil {
 		t["document"], t["documentType"], t["name"] = d.Number, d.Type, d.Name
@@ -128,20 +130,12 @@ func (f *frame) bind(b *binding) error {
 
 // run runs an expression whose names all have values. A failure tells the place, never a value.
 func (f *frame) run(e *expression) (any, error) {
-	v, err := f.vm.Run(e.program, f.env)
-	if err == nil {
-		return v, nil
+	v, err := e.run(&f.vm, f.env)
+	var failed failure
+	if errors.As(err, &failed) {
+		return nil, fault(fmt.Sprintf("%s:%d:%d: %s", File, failed.at.line, failed.at.column, failed.what))
 	}
-	at, what := e.at, "this cannot be computed from what the backend sent"
-	var fe *file.Error
-	if errors.As(err, &fe) && fe.Line == 1 {
-		at = at.right(fe.Column)
-	}
-	var own plainError
-	if errors.As(err, &own) {
-		what = string(own)
-	}
-	return nil, fault(fmt.Sprintf("%s:%d:%d: %s", File, at.line, at.column, what))
+	return v, err
 }
 
 func (f *frame) operand(o operand) (any, error) {

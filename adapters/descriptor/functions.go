@@ -28,6 +28,39 @@ type function struct {
 	types []any
 }
 
+// checked makes run safe to call with any arguments: it gets those of its types only, and its errors name it. expr checks what it
+// knows at load; the types of what a backend sends are known only now.
+func (f function) checked() func(...any) (any, error) {
+	want := f.parameters()
+	return func(args ...any) (any, error) {
+		for i, t := range want {
+			if t != nil && reflect.TypeOf(args[i]) != t {
+				return nil, plain("%s: %s is needed, and this is %s", f.name, kindWord(t), word(args[i]))
+			}
+		}
+		v, err := f.run(args...)
+		if err != nil {
+			return nil, plain("%s: %s", f.name, err)
+		}
+		return v, nil
+	}
+}
+
+// parameters gives the type of each argument; nil where the function takes more than one.
+func (f function) parameters() []reflect.Type {
+	out := make([]reflect.Type, reflect.TypeOf(f.types[0]).Elem().NumIn())
+	for i := range out {
+		out[i] = reflect.TypeOf(f.types[0]).Elem().In(i)
+		for _, overload := range f.types {
+			if in := reflect.TypeOf(overload).Elem().In(i); in != out[i] || in.Kind() == reflect.Interface {
+				out[i] = nil
+				break
+			}
+		}
+	}
+	return out
+}
+
 // functions is the table of functions for a descriptor whose times without a zone are of this zone.
 func functions(zone *time.Location) []function {
 	return slices.Concat(textFunctions, jsonFunctions, timeFunctions, zoneFunctions(zone), digestFunctions)
@@ -50,7 +83,7 @@ var textFunctions = []function{
 	}), sig(new(func(any) string))},
 	{"unhex", "unhex(x): the bytes that hex writes", onText(func(s string) (any, error) {
 		b, err := hex.DecodeString(s)
-		return b, opaque(err, "unhex: the text is not hex")
+		return b, opaque(err, "the text is not hex")
 	}), sig(new(func(string) []byte))},
 	{"base64", "base64(x): standard base64 of text or bytes", one(func(x any) (any, error) {
 		b, err := bytesOf(x)
@@ -58,7 +91,7 @@ var textFunctions = []function{
 	}), sig(new(func(any) string))},
 	{"unbase64", "unbase64(x): the bytes that standard base64 writes", onText(func(s string) (any, error) {
 		b, err := base64.StdEncoding.Strict().DecodeString(s)
-		return b, opaque(err, "unbase64: the text is not base64")
+		return b, opaque(err, "the text is not base64")
 	}), sig(new(func(string) []byte))},
 	{"urlencode", "urlencode(x): text as it is written in a query, spaces as %20", onText(func(s string) (any, error) {
 		return strings.ReplaceAll(url.QueryEscape(s), "+", "%20"), nil
@@ -79,13 +112,7 @@ func one(f func(any) (any, error)) func(...any) (any, error) {
 
 // onText makes a function of one text.
 func onText(f func(string) (any, error)) func(...any) (any, error) {
-	return func(args ...any) (any, error) {
-		s, ok := args[0].(string)
-		if !ok {
-			return nil, typeError("text", args[0])
-		}
-		return bounded(f(s))
-	}
+	return func(args ...any) (any, error) { return bounded(f(args[0].(string))) }
 }
 
 // bounded refuses a result that is too large.
@@ -147,8 +174,10 @@ func kindWord(t reflect.Type) string {
 		return "text"
 	case reflect.Bool:
 		return "true or false"
-	case reflect.Int, reflect.Int64, reflect.Float64:
-		return "a number"
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number with a fraction"
 	case reflect.Map:
 		return "a map"
 	case reflect.Slice, reflect.Array:
@@ -165,7 +194,7 @@ func toText(x any) (any, error) {
 		return x, nil
 	case []byte:
 		if !utf8.Valid(x) {
-			return nil, plain("text: the bytes are not UTF-8")
+			return nil, plain("the bytes are not UTF-8")
 		}
 		return string(x), nil
 	case int:
@@ -173,7 +202,7 @@ func toText(x any) (any, error) {
 	case bool:
 		return strconv.FormatBool(x), nil
 	}
-	return nil, typeError("bytes or a number", x)
+	return nil, typeError("bytes or a whole number", x)
 }
 
 func bytesOf(x any) ([]byte, error) {
@@ -192,7 +221,7 @@ func toInt(x any) (any, error) {
 		return x, nil
 	case string:
 		n, err := strconv.Atoi(x)
-		return n, opaque(err, "int: the text is not a whole number")
+		return n, opaque(err, "the text is not a whole number")
 	}
 	return nil, typeError("text", x)
 }
@@ -203,12 +232,12 @@ func slice(args ...any) (any, error) {
 	case string:
 		runes := []rune(x)
 		if a < 0 || b < a || b > len(runes) {
-			return nil, plain("slice: the text is shorter than that")
+			return nil, plain("the text is shorter than that")
 		}
 		return string(runes[a:b]), nil
 	case []byte:
 		if a < 0 || b < a || b > len(x) {
-			return nil, plain("slice: there are fewer bytes than that")
+			return nil, plain("there are fewer bytes than that")
 		}
 		return x[a:b], nil
 	}
@@ -218,7 +247,7 @@ func slice(args ...any) (any, error) {
 func pad(args ...any) (any, error) {
 	x, n, c := args[0].(string), args[1].(int), args[2].(string)
 	if utf8.RuneCountInString(c) != 1 || n < 0 || n > maxText/utf8.UTFMax {
-		return nil, plain("pad: it pads with one character, to a length that is not negative")
+		return nil, plain("it pads with one character, to a length that is not negative")
 	}
 	return strings.Repeat(c, max(0, n-utf8.RuneCountInString(x))) + x, nil
 }
@@ -226,7 +255,7 @@ func pad(args ...any) (any, error) {
 func split(args ...any) (any, error) {
 	x, sep := args[0].(string), args[1].(string)
 	if sep == "" || strings.Count(x, sep) >= maxList {
-		return nil, plain("split: the separator is empty, or there are more than %d parts", maxList)
+		return nil, plain("the separator is empty, or there are more than %d parts", maxList)
 	}
 	var out []any
 	for part := range strings.SplitSeq(x, sep) {
@@ -259,16 +288,13 @@ func sorted(args ...any) (any, error) {
 	before, rest, ok := strings.Cut(pattern, "k")
 	middle, after, ok2 := strings.Cut(rest, "v")
 	if !ok || !ok2 {
-		return nil, plain(`sorted: the pair needs a k and a v, such as "k=v"`)
+		return nil, plain(`the pair needs a k and a v, such as "k=v"`)
 	}
 	return sortedPairs(args[0], func(k, v string) string { return before + k + middle + v + after }, args[2].(string))
 }
 
 func sortedPairs(x any, write func(k, v string) string, sep string) (any, error) {
-	m, ok := x.(map[string]any)
-	if !ok {
-		return nil, typeError("a map", x)
-	}
+	m := x.(map[string]any)
 	keys := make([]string, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)
@@ -370,5 +396,5 @@ func sink(v any) (string, error) {
 	case int:
 		return strconv.Itoa(v), nil
 	}
-	return "", typeError("text or a number", v)
+	return "", typeError("text or a whole number", v)
 }

@@ -2,6 +2,7 @@ package descriptor
 
 import (
 	"bytes"
+	"io"
 	"slices"
 	"strconv"
 
@@ -38,15 +39,15 @@ func fromJSON(x any) (any, error) {
 		return nil, nil
 	}
 	if len(text) > maxText {
-		return nil, plain("json: the text has more than %d MiB", maxText>>20)
+		return nil, plain("the text has more than %d MiB", maxText>>20)
 	}
 	d := jsonReader{dec: jsontext.NewDecoder(bytes.NewReader(text))}
 	v, err := d.value(0)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.dec.ReadToken(); err == nil || d.dec.InputOffset() < int64(len(bytes.TrimRight(text, " \t\r\n"))) {
-		return nil, plain("json: something stands behind the value")
+	if _, err := d.dec.ReadToken(); err != io.EOF {
+		return nil, plain("something stands behind the value")
 	}
 	return v, nil
 }
@@ -57,11 +58,11 @@ type jsonReader struct {
 	values int
 }
 
-var errNotJSON = plain("json: the text is not JSON, or has a key twice, or is not UTF-8")
+var errNotJSON = plain("the text is not JSON, or has a key twice, or is not UTF-8")
 
 func (r *jsonReader) value(depth int) (any, error) {
 	if r.values++; r.values > maxJSONValues || depth > maxJSONDepth {
-		return nil, plain("json: more than %d values, or nested more than %d deep", maxJSONValues, maxJSONDepth)
+		return nil, plain("more than %d values, or nested more than %d deep", maxJSONValues, maxJSONDepth)
 	}
 	tok, err := r.dec.ReadToken()
 	if err != nil {
@@ -106,7 +107,7 @@ func (r *jsonReader) array(depth int) (any, error) {
 			return nil, err
 		}
 		if list = append(list, v); len(list) > maxList {
-			return nil, plain("json: a list has more than %d elements", maxList)
+			return nil, plain("a list has more than %d elements", maxList)
 		}
 	}
 	_, err := r.dec.ReadToken()
@@ -122,11 +123,14 @@ func appendJSON(dst []byte, v any) ([]byte, error) {
 }
 
 func appendMember(dst []byte, v any) ([]byte, error) {
+	if len(dst) > maxText { // a list of names that each hold the last one twice doubles with every name
+		return nil, plain("the text would have more than %d MiB", maxText>>20)
+	}
 	switch v := v.(type) {
 	case nil:
 		return append(dst, "null"...), nil
 	case string:
-		return jsontext.AppendQuote(dst, v)
+		return appendQuote(dst, v)
 	case int:
 		return strconv.AppendInt(dst, int64(v), 10), nil
 	case bool:
@@ -155,8 +159,8 @@ func appendMember(dst []byte, v any) ([]byte, error) {
 				dst = append(dst, ',')
 			}
 			var err error
-			if dst, err = jsontext.AppendQuote(dst, k); err != nil {
-				return nil, plain("tojson: a key is not UTF-8")
+			if dst, err = appendQuote(dst, k); err != nil {
+				return nil, err
 			}
 			if dst, err = appendMember(append(dst, ':'), v[k]); err != nil {
 				return nil, err
@@ -165,4 +169,10 @@ func appendMember(dst []byte, v any) ([]byte, error) {
 		return append(dst, '}'), nil
 	}
 	return nil, typeError("text, a number, true, false, a list or a map", v)
+}
+
+// appendQuote writes text as JSON has it.
+func appendQuote(dst []byte, s string) ([]byte, error) {
+	dst, err := jsontext.AppendQuote(dst, s)
+	return dst, opaque(err, "a text is not UTF-8")
 }

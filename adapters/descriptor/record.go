@@ -113,16 +113,16 @@ func intoResult(test func(*standard.Record) *standard.Test) func(*standard.Recor
 func (f *frame) record() (*standard.Record, time.Time, error) {
 	d := f.a.record
 	if d.check != nil {
-		v, err := f.operand(*d.check)
+		ok, err := f.holds(d.check)
 		if err != nil {
 			return nil, time.Time{}, err
 		}
-		if v != true {
+		if !ok {
 			return nil, time.Time{}, fault("check does not hold: the answer is about somebody else")
 		}
 	}
 	rec := &standard.Record{}
-	row, raw, err := f.status(*d.status)
+	row, raw, err := f.status(d.status)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
@@ -158,11 +158,12 @@ func (f *frame) record() (*standard.Record, time.Time, error) {
 	return rec, expires, err
 }
 
-func (f *frame) expires(o *operand) (time.Time, error) {
-	if o == nil {
+// expires evaluates until when something holds; zero if that is not said.
+func (f *frame) expires(e *expression) (time.Time, error) {
+	if e == nil {
 		return time.Time{}, nil
 	}
-	v, err := f.operand(*o)
+	v, err := f.eval(e)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -199,7 +200,7 @@ func (f *frame) others(o *others) ([]standard.Other, error) {
 	if o == nil {
 		return nil, nil
 	}
-	v, err := f.operand(*o.of)
+	v, err := f.eval(o.of)
 	if err != nil || v == nil {
 		return nil, err
 	}
@@ -210,7 +211,7 @@ func (f *frame) others(o *others) ([]standard.Other, error) {
 	var out []standard.Other
 	for _, item := range list {
 		f.env["it"] = item
-		row, _, err := f.status(*o.status)
+		row, _, err := f.status(o.status)
 		if err != nil {
 			return nil, err
 		}

@@ -4,8 +4,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"tongma/adapters"
 )
 
@@ -144,8 +142,8 @@ func (f *frame) json(dst []byte, j *jsonBody) ([]byte, error) {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			if dst, err = jsontext.AppendQuote(dst, m.name); err != nil {
-				return nil, fault("json: a key is not UTF-8")
+			if dst, err = appendQuote(dst, m.name); err != nil {
+				return nil, fault("json: " + err.Error())
 			}
 			if dst, err = f.json(append(dst, ':'), m.value); err != nil {
 				return nil, err

@@ -1,11 +1,13 @@
 package descriptor
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -16,15 +18,14 @@ import (
 // spec is a descriptor as it was read, before its expressions are compiled.
 type spec struct {
 	at         position
-	system     string
-	version    string
+	system     scalar
+	version    scalar
 	name       standard.Text
-	region     string
+	region     scalar
 	zone       *time.Location
 	provenance struct {
-		is              string
+		is              scalar
 		from, synthetic []string
-		at              position
 	}
 	credentials []pair[adapters.Credential]
 	endpoints   []string
@@ -45,9 +46,10 @@ type spec struct {
 
 type formSpec struct {
 	at         position
+	templates  map[string]scalar // by the name of the member that they are
 	form       adapters.Form
 	expires    *scalar
-	provenance string
+	provenance scalar
 }
 
 // callSpec is one call, or a step without one. `common` is read into it too.
@@ -56,7 +58,7 @@ type callSpec struct {
 	when     *scalar
 	method   string
 	path     scalar
-	endpoint string
+	endpoint scalar
 	common   bool
 	query    []pair[scalar]
 	headers  []pair[scalar]
@@ -86,8 +88,8 @@ type jsonSpec struct {
 type outcomeSpec struct {
 	at    position
 	when  *scalar
-	is    string
-	token string
+	is    scalar
+	token scalar
 	after *scalar
 }
 
@@ -135,10 +137,10 @@ var outcomes = map[string]struct{}{
 func (r *reader) spec(root *yaml.Node) *spec {
 	s := &spec{at: at(root), statuses: map[string]statusRow{}, tables: map[string]map[string]string{}, zone: standard.Zone}
 	r.fields(root, "a descriptor", map[string]func(*yaml.Node){
-		"system":      r.text(&s.system, "system"),
-		"version":     r.text(&s.version, "version"),
+		"system":      r.literal(&s.system, "system"),
+		"version":     r.literal(&s.version, "version"),
 		"name":        r.name(&s.name),
-		"region":      r.text(&s.region, "region"),
+		"region":      r.literal(&s.region, "region"),
 		"zone":        r.zone(&s.zone),
 		"provenance":  r.provenance(s),
 		"credentials": r.credentials(&s.credentials),
@@ -198,9 +200,8 @@ func (r *reader) zone(into **time.Location) func(*yaml.Node) {
 func (r *reader) provenance(s *spec) func(*yaml.Node) {
 	return func(n *yaml.Node) {
 		p := &s.provenance
-		p.at = at(n)
 		r.fields(n, "provenance", map[string]func(*yaml.Node){
-			"is":        r.text(&p.is, "provenance.is"),
+			"is":        r.literal(&p.is, "provenance.is"),
 			"from":      r.texts(&p.from, "provenance.from"),
 			"synthetic": r.texts(&p.synthetic, "provenance.synthetic"),
 		}, "is")
@@ -221,16 +222,23 @@ func (r *reader) credentials(into *[]pair[adapters.Credential]) func(*yaml.Node)
 }
 
 func (r *reader) form(n *yaml.Node) formSpec {
-	f := formSpec{at: at(n)}
+	f := formSpec{at: at(n), templates: map[string]scalar{}}
+	template := func(into *string, what string) func(*yaml.Node) {
+		return func(n *yaml.Node) {
+			r.text(into, what)(n)
+			f.templates[what] = scalar{text: *into, at: at(n), style: n.Style, whole: n.Value}
+		}
+	}
 	var opaque string
+	failed := false
 	r.fields(n, "a form of recognise", map[string]func(*yaml.Node){
-		"url":  r.text(&f.form.URL, "url"),
-		"text": r.text(&f.form.Text, "text"),
+		"url":  template(&f.form.URL, "url"),
+		"text": template(&f.form.Text, "text"),
 		"params": func(n *yaml.Node) {
 			f.form.Params = map[string]string{}
 			for _, p := range r.mapping(n, "params") {
 				var v string
-				r.text(&v, "params."+p.key)(p.value)
+				template(&v, "params."+p.key)(p.value)
 				f.form.Params[p.key] = v
 			}
 		},
@@ -250,16 +258,33 @@ func (r *reader) form(n *yaml.Node) formSpec {
 			var err error
 			if f.form.Opaque, err = strconv.Atoi(opaque); err != nil || f.form.Opaque < 1 {
 				r.find(at(n), "opaque.max is not a number of bytes", "write for example {max: 512}")
+				failed = true
 			}
 		},
 		"document":   r.texts(&f.form.Document, "document"),
 		"expires":    r.value(&f.expires, "expires"),
-		"provenance": r.text(&f.provenance, "provenance"),
+		"provenance": r.literal(&f.provenance, "provenance"),
 	})
-	if err := f.form.Check(); err != nil {
-		r.find(f.at, err.Error(), "")
+	if err := f.form.Check(); err != nil && !failed {
+		r.find(f.place(err), err.Error(), "see the forms of scans in adapters/README.md")
 	}
 	return f
+}
+
+// place says where in the file the fault of a form is.
+func (f *formSpec) place(err error) position {
+	var fe *adapters.FormError
+	if !errors.As(err, &fe) {
+		return f.at
+	}
+	s, ok := f.templates[fe.Member]
+	switch {
+	case !ok:
+		return f.at
+	case fe.At < 0 || fe.At > len(s.text):
+		return s.at
+	}
+	return s.place(utf8.RuneCountInString(s.text[:fe.At]))
 }
 
 func (r *reader) token(n *yaml.Node) tokenSpec {
@@ -289,7 +314,7 @@ func (r *reader) call(n *yaml.Node, what string, allowed ...string) callSpec {
 	c := callSpec{at: at(n)}
 	all := map[string]func(*yaml.Node){
 		"when":     r.value(&c.when, "when"),
-		"endpoint": r.text(&c.endpoint, "endpoint"),
+		"endpoint": r.literal(&c.endpoint, "endpoint"),
 		"common":   func(n *yaml.Node) { c.common = r.flag(n, "common") },
 		"query":    r.values(&c.query, "query"),
 		"headers":  r.values(&c.headers, "headers"),
@@ -352,42 +377,44 @@ func (r *reader) outcome(n *yaml.Node) outcomeSpec {
 	o := outcomeSpec{at: at(n)}
 	r.fields(n, "a clause of outcome", map[string]func(*yaml.Node){
 		"when":  r.value(&o.when, "when"),
-		"is":    r.text(&o.is, "is"),
-		"token": r.text(&o.token, "token"),
+		"is":    r.literal(&o.is, "is"),
+		"token": r.literal(&o.token, "token"),
 		"after": r.value(&o.after, "after"),
 	}, "when", "is")
-	if _, ok := outcomes[o.is]; !ok && o.is != "" {
-		r.find(o.at, fmt.Sprintf("no outcome is called %q", o.is), "it is one of "+list(outcomes))
+	word := o.is.text
+	if _, ok := outcomes[word]; !ok && word != "" {
+		r.find(o.is.at, fmt.Sprintf("no outcome is called %q", word), "it is one of "+list(outcomes))
 	}
-	if (o.is == "renew") != (o.token != "") {
+	if (word == "renew") != (o.token.text != "") {
 		r.find(o.at, "renew and token go together", "write  is: renew, token: NAME")
 	}
-	if o.after != nil && o.is != "retry" && o.is != "busy" && o.is != "quota" {
-		r.find(o.at, "after goes with retry, busy and quota only", "leave it out")
+	if o.after != nil && word != "retry" && word != "busy" && word != "quota" {
+		r.find(o.after.at, "after goes with retry, busy and quota only", "leave it out")
 	}
 	return o
 }
 
 func (r *reader) record(n *yaml.Node) recordSpec {
 	rec := recordSpec{at: at(n)}
-	group := func(prefix string, names ...string) func(*yaml.Node) {
+	group := func(prefix string) func(*yaml.Node) {
+		names := strings.Split(membersOf(prefix), ", ")
 		return func(n *yaml.Node) {
 			for _, p := range r.mapping(n, prefix) {
 				if !slices.Contains(names, p.key) {
 					r.find(p.at, fmt.Sprintf("%s has no member %q", prefix, p.key), "it has "+strings.Join(names, ", "))
 					continue
 				}
-				if p.value.Kind != yaml.MappingNode {
-					rec.members = append(rec.members, pair[scalar]{prefix + "." + p.key, p.at, r.scalar(p.value, p.key)})
+				path := prefix + "." + p.key
+				if _, single := recordMembers[path]; single {
+					rec.members = append(rec.members, pair[scalar]{path, p.at, r.scalar(p.value, path)})
 					continue
 				}
-				for _, q := range r.mapping(p.value, p.key) {
-					path := prefix + "." + p.key + "." + q.key
-					if _, ok := recordMembers[path]; !ok {
-						r.find(q.at, fmt.Sprintf("%s.%s has no member %q", prefix, p.key, q.key), "")
+				for _, q := range r.mapping(p.value, path) {
+					if _, ok := recordMembers[path+"."+q.key]; !ok {
+						r.find(q.at, fmt.Sprintf("%s has no member %q", path, q.key), "it has "+membersOf(path))
 						continue
 					}
-					rec.members = append(rec.members, pair[scalar]{path, q.at, r.scalar(q.value, q.key)})
+					rec.members = append(rec.members, pair[scalar]{path + "." + q.key, q.at, r.scalar(q.value, path+"."+q.key)})
 				}
 			}
 		}
@@ -398,8 +425,8 @@ func (r *reader) record(n *yaml.Node) recordSpec {
 		"status":  r.value(&rec.status, "status"),
 		"expires": r.value(&rec.expires, "expires"),
 		"subject": r.value(&rec.subject, "subject"),
-		"holder":  group("holder", "name", "sex", "nationality", "idType", "idNumber", "region", "address", "phone", "history"),
-		"health":  group("health", "temperature", "symptoms", "riskAreas", "nucleic", "antibody", "vaccine"),
+		"holder":  group("holder"),
+		"health":  group("health"),
 		"others": func(n *yaml.Node) {
 			rec.others = &othersSpec{}
 			r.fields(n, "others", map[string]func(*yaml.Node){
@@ -412,6 +439,18 @@ func (r *reader) record(n *yaml.Node) recordSpec {
 	return rec
 }
 
+// membersOf lists the members of a part of the record for people, such as doses and lastAt of health.vaccine.
+func membersOf(path string) string {
+	names := map[string]struct{}{}
+	for member := range recordMembers {
+		if below, ok := strings.CutPrefix(member, path+"."); ok {
+			name, _, _ := strings.Cut(below, ".")
+			names[name] = struct{}{}
+		}
+	}
+	return list(names)
+}
+
 // words of a status row: what it is in the national coding.
 var statusWords = map[string]standard.Status{"green": standard.Green, "yellow": standard.Yellow, "red": standard.Red, "none": standard.None}
 
@@ -421,16 +460,19 @@ func (r *reader) statuses(into map[string]statusRow) func(*yaml.Node) {
 			if k := n.Content[2*i]; k.Tag != "!!str" {
 				r.find(p.at, fmt.Sprintf("%s would be a number or a word of YAML's own", p.key), fmt.Sprintf("quote it: %q", p.key))
 			}
-			var is string
+			if p.key == "" {
+				r.find(p.at, "an empty value is no status", "leave it out: whatever is not here is none")
+			}
+			is := scalar{at: at(p.value)}
 			var row statusRow
 			r.fields(p.value, "a status", map[string]func(*yaml.Node){
-				"is":     r.text(&is, "is"),
+				"is":     r.literal(&is, "is"),
 				"colour": r.text(&row.colour, "colour"),
 				"text":   r.text(&row.text, "text"),
 			}, "is")
 			var ok bool
-			if row.status, ok = statusWords[is]; !ok {
-				r.find(at(p.value), fmt.Sprintf("%q is not a status", is), "it is green, yellow, red or none")
+			if row.status, ok = statusWords[is.text]; !ok && is.text != "" {
+				r.find(is.at, fmt.Sprintf("%q is not a status", is.text), "it is green, yellow, red or none")
 			}
 			if row.colour == "" {
 				row.colour = string(row.status.Colour())
@@ -460,7 +502,7 @@ func (r *reader) tables(into map[string]map[string]string) func(*yaml.Node) {
 func (r *reader) flag(n *yaml.Node, what string) bool {
 	s := r.scalar(n, what)
 	if s.text != "true" && s.text != "false" {
-		r.find(s.at, what+" is neither true nor false", "")
+		r.find(s.at, what+" is neither true nor false", "write true or false")
 	}
 	return s.text == "true"
 }
@@ -483,7 +525,7 @@ func (r *reader) limits(l *adapters.Limits) func(*yaml.Node) {
 			s := r.scalar(n, what)
 			v, err := strconv.Atoi(s.text)
 			if err != nil || v < low || v > high {
-				r.find(s.at, fmt.Sprintf("%s is not a whole number from %d to %d", what, low, high), "")
+				r.find(s.at, fmt.Sprintf("%s is not a whole number from %d to %d", what, low, high), fmt.Sprintf("write for example %d", high))
 				return
 			}
 			*into = v
@@ -497,7 +539,7 @@ func (r *reader) limits(l *adapters.Limits) func(*yaml.Node) {
 			"rate": func(n *yaml.Node) {
 				s := r.scalar(n, "rate")
 				v, err := strconv.ParseFloat(strings.TrimSuffix(s.text, "/s"), 64)
-				if err != nil || !strings.HasSuffix(s.text, "/s") || v <= 0 || v > 1e6 {
+				if err != nil || !strings.HasSuffix(s.text, "/s") || !(v > 0 && v <= 1e6) {
 					r.find(s.at, "rate is not a number of calls a second", "write it like 500/s")
 					return
 				}
@@ -556,7 +598,7 @@ func (r *reader) probe(n *yaml.Node) *probeSpec {
 	}, "scan", "is")
 	for _, w := range p.is {
 		if _, ok := outcomes[w]; !ok || w == "next" || w == "retry" || w == "renew" {
-			r.find(p.at, fmt.Sprintf("no outcome of a probe is called %q", w), "it is one of verified, expired, not_found, unrecognised, refused")
+			r.find(p.at, fmt.Sprintf("no outcome of a probe is called %q", w), "it is one of busy, expired, not_found, quota, refused, unrecognised, verified")
 		}
 	}
 	return p

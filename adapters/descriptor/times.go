@@ -12,7 +12,7 @@ var timeFunctions = []function{
 	{"fromMillis", "fromMillis(x): the time so many milliseconds after 1970", fromEpoch(time.UnixMilli), sig(new(func(any) time.Time))},
 	{"duration", `duration(x): a time span such as "500ms", "60s", "24h"`, onText(func(s string) (any, error) {
 		d, err := time.ParseDuration(s)
-		return d, opaque(err, `duration: write it like "60s"`)
+		return d, opaque(err, `write it like "60s"`)
 	}), sig(new(func(string) time.Duration))},
 }
 
@@ -24,13 +24,9 @@ func zoneFunctions(zone *time.Location) []function {
 			if err != nil {
 				return nil, err
 			}
-			s, ok := args[0].(string)
-			if !ok {
-				return nil, typeError("text", args[0])
-			}
-			t, err := time.ParseInLocation(layout, s, zone)
-			return t, opaque(err, "time: the text is not of that layout")
-		}, sig(new(func(any, string) time.Time))},
+			t, err := time.ParseInLocation(layout, args[0].(string), zone)
+			return t, opaque(err, "the text is not of that layout")
+		}, sig(new(func(string, string) time.Time))},
 		{"format", "format(t, layout): a time as text, in the descriptor's zone", func(args ...any) (any, error) {
 			layout, err := goLayout(args[1].(string))
 			if err != nil {
@@ -46,13 +42,7 @@ func zoneFunctions(zone *time.Location) []function {
 }
 
 func onTime(f func(time.Time) any) func(...any) (any, error) {
-	return func(args ...any) (any, error) {
-		t, ok := args[0].(time.Time)
-		if !ok {
-			return nil, typeError("a time", args[0])
-		}
-		return f(t), nil
-	}
+	return func(args ...any) (any, error) { return f(args[0].(time.Time)), nil }
 }
 
 // fromEpoch accepts what lies between the years 1970 and 9999, so that no arithmetic overflows.

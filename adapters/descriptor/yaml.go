@@ -1,6 +1,7 @@
 package descriptor
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -18,13 +20,43 @@ const maxFile = 256 << 10
 // reader walks a YAML file with a finding for whatever is not as it should be.
 type reader struct{ collector }
 
-// scalar is a YAML scalar: a literal, or an expression when it begins with "=".
+// scalar is a YAML scalar, or a part of one: a literal, or an expression when it begins with "=".
 type scalar struct {
 	text   string // the literal, or the expression without its "="
 	isExpr bool
 	kind   string // YAML's tag: !!str, !!int, !!float, !!bool
 	at     position
-	inner  position // where an expression's first character stands
+	style  yaml.Style
+	whole  string // what YAML made of the whole scalar
+	from   int    // how many characters of whole stand before text
+}
+
+// place says where the character of text with this index stands in the file.
+func (s scalar) place(index int) position {
+	before := []rune(s.whole)
+	before = before[:min(s.from+index, len(before))]
+	column, doubled := s.at.column+len(before), ""
+	switch {
+	case s.style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 || slices.Contains(before, '\n'):
+		return s.at
+	case s.style&yaml.SingleQuotedStyle != 0:
+		column, doubled = column+1, "'"
+	case s.style&yaml.DoubleQuotedStyle != 0:
+		column, doubled = column+1, `"\`
+	}
+	for _, c := range before {
+		if strings.ContainsRune(doubled, c) { // it takes two characters in the file
+			column++
+		}
+	}
+	return position{s.at.line, column}
+}
+
+// part gives the expression that stands in text from one byte to another.
+func (s scalar) part(from, to int) scalar {
+	p := s
+	p.text, p.isExpr, p.from = s.text[from:to], true, s.from+utf8.RuneCountInString(s.text[:from])
+	return p
 }
 
 // pair is a key with its value, where the order of a mapping counts.
@@ -42,15 +74,20 @@ func (r *reader) document(src []byte) *yaml.Node {
 		r.find(position{1, 1}, fmt.Sprintf("the file has more than %d KiB", maxFile>>10), "split it, or leave out what is not needed")
 		return nil
 	}
-	dec := yaml.NewDecoder(strings.NewReader(string(src)))
+	lines := bytes.Count(src, []byte("\n")) + 1
+	dec := yaml.NewDecoder(bytes.NewReader(src))
 	var doc yaml.Node
 	if err := dec.Decode(&doc); err != nil {
-		r.syntax(err)
+		r.syntax(err, lines)
 		return nil
 	}
 	var more yaml.Node
-	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
-		r.find(position{1, 1}, "the file holds more than one YAML document", "keep one, without a further ---")
+	switch err := dec.Decode(&more); {
+	case err == nil:
+		r.find(at(more.Content[0]), "the file holds more than one YAML document", "keep one, without a further ---")
+		return nil
+	case !errors.Is(err, io.EOF):
+		r.syntax(err, lines)
 		return nil
 	}
 	if !r.plain(&doc, 0) {
@@ -60,16 +97,25 @@ func (r *reader) document(src []byte) *yaml.Node {
 }
 
 // syntax reports what YAML itself refuses.
-func (r *reader) syntax(err error) {
+func (r *reader) syntax(err error, lines int) {
 	at, what := position{1, 1}, strings.TrimPrefix(err.Error(), "yaml: ")
 	if errors.Is(err, io.EOF) {
-		what = "the file is empty"
+		r.find(at, "the file is empty", "see adapters/README.md, or begin with  tongma adapter new")
+		return
 	}
 	if m := yamlLine.FindStringSubmatch(what); m != nil {
 		at.line, _ = strconv.Atoi(m[1])
 		what = strings.Replace(what, m[0], "", 1)
+		if strings.HasPrefix(what, "did not find expected") {
+			at.line++ // these yaml counts from 0
+		}
+		at.line = min(at.line, lines)
 	}
-	r.find(at, "not YAML: "+what, "indent with spaces, and quote an expression that has any of , : # ? { } [ ]")
+	mend := "indent with spaces, and quote an expression that has any of , : # ? { } [ ]"
+	if strings.Contains(what, "UTF-8") {
+		mend = "save the file as UTF-8"
+	}
+	r.find(at, "not YAML: "+what, mend)
 }
 
 // plain refuses what makes YAML surprising: anchors, aliases, tags of one's own, duplicate keys, great depth.
@@ -122,7 +168,7 @@ func (r *reader) fields(n *yaml.Node, what string, known map[string]func(*yaml.N
 	}
 	for _, k := range required {
 		if !seen[k] {
-			r.find(at(n), fmt.Sprintf("%s needs %q", what, k), "")
+			r.find(at(n), fmt.Sprintf("%s needs %q", what, k), "add  "+k+":")
 		}
 	}
 }
@@ -170,7 +216,7 @@ func (r *reader) sequence(n *yaml.Node, what string) []*yaml.Node {
 
 // scalar reads a literal or an expression.
 func (r *reader) scalar(n *yaml.Node, what string) scalar {
-	s := scalar{at: at(n), kind: n.Tag}
+	s := scalar{at: at(n), kind: n.Tag, style: n.Style, whole: n.Value}
 	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
 		mend := "write one value"
 		if n.Kind == yaml.MappingNode && len(n.Content) > 0 && strings.HasPrefix(n.Content[0].Value, "=") {
@@ -184,18 +230,14 @@ func (r *reader) scalar(n *yaml.Node, what string) scalar {
 		return s
 	}
 	if strings.HasPrefix(s.text, "==") {
-		s.text = s.text[1:]
+		s.text, s.from = s.text[1:], 1
 		return s
 	}
-	if plain := n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0; plain {
-		if n.LineComment != "" || strings.ContainsAny(s.text, ",:#?{}[]") {
-			r.find(s.at, what+": YAML may cut or split this expression", "quote it: '"+s.text+"'")
-		}
-		s.inner = position{n.Line, n.Column + 1}
-	} else {
-		s.inner = position{n.Line, n.Column + 2}
+	const quoted = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
+	if n.Style&quoted == 0 && (n.LineComment != "" || strings.ContainsAny(s.text, ",:#?{}[]")) {
+		r.find(s.at, what+": YAML may cut or split this expression", "quote it whole: '=…'")
 	}
-	s.text, s.isExpr = s.text[1:], true
+	s.text, s.isExpr, s.from = s.text[1:], true, 1
 	return s
 }
 
@@ -208,6 +250,14 @@ func (r *reader) text(into *string, what string) func(*yaml.Node) {
 			return
 		}
 		*into = s.text
+	}
+}
+
+// literal reads a literal text into *into, with its place.
+func (r *reader) literal(into *scalar, what string) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		*into = scalar{at: at(n)}
+		r.text(&into.text, what)(n)
 	}
 }
 
