@@ -27,12 +27,17 @@ func (x *call) admit() error {
 		x.s.sources.Failed(source)
 		return err
 	}
+	x.proved = true
+	if err := x.checkNonce(); err != nil {
+		return err
+	}
 	if !x.s.rates.Allow(x.party) {
 		return wire.Refuse(wire.CodeCallerRate, "")
 	}
 	return nil
 }
 
+// authenticate finds out who sends the request, and whether it really does.
 func (x *call) authenticate() error {
 	if err := x.identify(); err != nil {
 		return err
@@ -40,11 +45,7 @@ func (x *call) authenticate() error {
 	if err := x.checkTime(); err != nil {
 		return err
 	}
-	if err := x.checkSignature(); err != nil {
-		return err
-	}
-	x.proved = true
-	return x.checkNonce()
+	return x.checkSignature()
 }
 
 // checkSyntax looks at the headers. The target was looked at before the request found its route.
@@ -143,6 +144,7 @@ func (x *call) checkNonce() error {
 	case err == nil:
 		return nil
 	case errors.Is(err, registry.ErrReplayed):
+		x.s.sources.Failed(x.source()) // whoever replays need not be the caller
 		return wire.Refuse(wire.CodeReplay, "")
 	}
 	x.s.Log.Error("nonces cannot be kept, so no request passes", "err", err)

@@ -70,7 +70,7 @@ func (s *Server) signed(path string, may service, h handler) echo.HandlerFunc {
 		code := x.answer(data, err)
 		s.buffers.Put(x.buffers)
 		meter.count(code, s.Now().Sub(x.began))
-		s.logAccess(x.r, x.id, code)
+		s.logAccess(x.r, path, x.id, code)
 		return nil
 	}
 }
@@ -82,11 +82,7 @@ func (s *Server) newCall(c echo.Context) *call {
 
 // run checks the call and hands it to its handler. A panic becomes an error that tells nothing of the inside.
 func (x *call) run(may service, h handler) (data any, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			data, err = nil, x.s.panicked(x.id, p)
-		}
-	}()
+	defer x.s.recovered(x.id, &err)
 	defer x.s.running.Add(-1)
 	if x.s.running.Add(1) > maxRunning {
 		return nil, wire.Refuse(wire.CodeOverloaded, "")
@@ -100,10 +96,13 @@ func (x *call) run(may service, h handler) (data any, err error) {
 	return h(x)
 }
 
-// panicked logs a panic by its type and place, because its value could hold what somebody sent.
-func (s *Server) panicked(id string, p any) error {
-	s.Log.Error("a call panicked", "requestId", id, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
-	return errPanic
+// recovered, deferred, turns a panic into an error. It logs the panic by its type and place, because its value could hold what somebody
+// sent.
+func (s *Server) recovered(id string, err *error) {
+	if p := recover(); p != nil {
+		s.Log.Error("a call panicked", "requestId", id, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+		*err = errPanic
+	}
 }
 
 var errPanic = errors.New("panic")

@@ -71,7 +71,7 @@ var mistakes = []struct {
 	{name: "document", set: refusing(&standard.Error{Kind: standard.KindDocument, Field: "document", What: "must be one"}), code: wire.CodeDocument, signed: true},
 	{name: "system", set: refusing(&standard.Error{Kind: standard.KindSystem, Field: "system", What: "must be one"}), code: wire.CodeSystem, signed: true},
 	{name: "field", set: refusing(&standard.Error{Kind: standard.KindField, Field: "waitMs", What: "must be one"}), code: wire.CodeField, signed: true},
-	{name: "reference", set: refusing(&standard.Error{Kind: "reference", Field: "reference", What: "was used"}), code: wire.CodeReference, signed: true},
+	{name: "reference", set: refusing(&standard.Error{Kind: standard.KindReference, Field: "reference", What: "was used"}), code: wire.CodeReference, signed: true},
 	{name: "wrapped error", set: refusing(errors.Join(errors.New("x"), &standard.Error{Kind: standard.KindField, Field: "waitMs", What: "must be one"})), code: wire.CodeField, signed: true},
 
 	{name: "unsigned", after: func(r *request) { r.header = http.Header{"Content-Type": {"application/json"}} }, code: wire.CodeUnsigned},

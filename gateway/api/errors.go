@@ -10,12 +10,12 @@ import (
 
 // kindCodes maps what can be wrong with a request to return codes.
 var kindCodes = map[standard.Kind]*wire.Code{
-	standard.KindSubject:  wire.CodeSubject,
-	standard.KindRegion:   wire.CodeRegion,
-	standard.KindDocument: wire.CodeDocument,
-	standard.KindSystem:   wire.CodeSystem,
-	standard.KindField:    wire.CodeField,
-	"reference":           wire.CodeReference,
+	standard.KindSubject:   wire.CodeSubject,
+	standard.KindRegion:    wire.CodeRegion,
+	standard.KindDocument:  wire.CodeDocument,
+	standard.KindSystem:    wire.CodeSystem,
+	standard.KindField:     wire.CodeField,
+	standard.KindReference: wire.CodeReference,
 }
 
 // refusal turns any error of a call into what the caller is told. What is not known here is our own trouble: it is logged under

@@ -55,12 +55,11 @@ func (m *routeMeter) count(code *wire.Code, took time.Duration) {
 	m.duration.Observe(took.Seconds())
 }
 
-// logAccess writes one line a call, for whoever switches it on. Of the target it holds the path alone, of the caller nothing.
-func (s *Server) logAccess(r *http.Request, id string, code *wire.Code) {
+// logAccess writes one line a call, for whoever switches it on. It holds nothing that the caller chose.
+func (s *Server) logAccess(r *http.Request, route, id string, code *wire.Code) {
 	ctx := r.Context()
 	if !s.Log.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
-	s.Log.LogAttrs(ctx, slog.LevelDebug, "call",
-		slog.String("requestId", id), slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.String("code", code.Code))
+	s.Log.LogAttrs(ctx, slog.LevelDebug, "call", slog.String("requestId", id), slog.String("route", route), slog.String("code", code.Code))
 }

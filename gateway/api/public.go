@@ -22,6 +22,9 @@ const (
 	pathReady         = "/readyz"
 )
 
+// unrouted stands in metrics and logs for requests that found no route.
+const unrouted = "none"
+
 // OpenAPI is the description of the interface, OpenAPI 3.1.
 //
 //go:embed openapi.yaml
@@ -74,11 +77,19 @@ func (s *Server) open(path string, h func() (any, error)) echo.HandlerFunc {
 	meter := s.meters.route(path)
 	return func(c echo.Context) error {
 		began := s.Now()
-		data, err := h()
-		code := s.reply(c.Response(), c.Request(), data, err)
+		id := newRequestID(began)
+		data, err := s.try(id, h)
+		code := s.reply(c.Response(), id, data, err)
 		meter.count(code, s.Now().Sub(began))
+		s.logAccess(c.Request(), path, id, code)
 		return nil
 	}
+}
+
+// try runs h. A panic becomes an error that tells nothing of the inside.
+func (s *Server) try(id string, h func() (any, error)) (data any, err error) {
+	defer s.recovered(id, &err)
+	return h()
 }
 
 // lost answers what found no route, or failed before it found one.
@@ -91,13 +102,15 @@ func (s *Server) lost(w http.ResponseWriter, r *http.Request, err error) {
 			err = wire.Refuse(wire.CodeMethod, "")
 		}
 	}
-	s.unrouted.codes[s.reply(w, r, nil, err)].Inc()
+	id := newRequestID(s.Now())
+	code := s.reply(w, id, nil, err)
+	s.unrouted.codes[code].Inc()
+	s.logAccess(r, unrouted, id, code)
 }
 
 // reply writes an unsigned reply and gives its code.
-func (s *Server) reply(w http.ResponseWriter, r *http.Request, data any, err error) *wire.Code {
-	id, out := newRequestID(s.Now()), newEnvelope()
-	code := wire.CodeOK
+func (s *Server) reply(w http.ResponseWriter, id string, data any, err error) *wire.Code {
+	out, code := newEnvelope(), wire.CodeOK
 	if err == nil {
 		err = out.write(code.Code, okMessage, data, id)
 	}
@@ -107,7 +120,6 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request, data any, err err
 		s.writeRefusal(out, refusal, id)
 	}
 	send(w, code, jsonType, out.Bytes())
-	s.logAccess(r, id, code)
 	return code
 }
 

@@ -116,3 +116,28 @@ func TestShutdownLetsRunningCallsEnd(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAPanicOfAPublicPathTellsNothing(t *testing.T) {
+	s := start(t)
+	s.Gateway = nil
+	if a := s.get(pathGateway); a.status != 500 || a.Code != wire.CodeInternal.Code {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+func TestTheLogHoldsNothingThatTheCallerChose(t *testing.T) {
+	s := start(t)
+	s.expect(s.sign(post(goodBody)), wire.CodeOK)
+	s.get("/chosen/by/caller?chosen=too")
+	log := s.log.String()
+	for _, want := range []string{`"route":"/v1/verifications","code":"0"`, `"route":"none","code":"40401"`} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log does not say %s", want)
+		}
+	}
+	for _, private := range []string{"chosen", "officer", "s.sh.gov.cn"} {
+		if strings.Contains(log, private) {
+			t.Errorf("the log holds %q", private)
+		}
+	}
+}

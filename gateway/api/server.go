@@ -98,7 +98,7 @@ func New(c Config) (*Server, error) {
 	if s.meters, err = newMeters(c.Metrics); err != nil {
 		return nil, err
 	}
-	s.unrouted = s.meters.route("none")
+	s.unrouted = s.meters.route(unrouted)
 	s.buffers.New = func() any { return newBuffers() }
 	s.echo = s.routes()
 	s.public = s.httpServer(s)

@@ -94,18 +94,19 @@ func (s *Server) verifyBatch(x *call) (any, error) {
 	return &answer, group.Wait()
 }
 
-// item answers one item of a batch. It runs beside the call, so it has to catch its own panics.
-func (x *call) item(body []byte) (answer any) {
-	defer func() {
-		if p := recover(); p != nil {
-			answer = x.refusedItem(x.s.panicked(x.id, p))
-		}
-	}()
-	v, err := x.verification(x.r.Context(), body, sm.Sum(body))
+// item answers one item of a batch.
+func (x *call) item(body []byte) any {
+	v, err := x.tryItem(body)
 	if err != nil {
 		return x.refusedItem(err)
 	}
 	return v
+}
+
+// tryItem runs beside the call, so it has to catch its own panics.
+func (x *call) tryItem(body []byte) (v *standard.Verification, err error) {
+	defer x.s.recovered(x.id, &err)
+	return x.verification(x.r.Context(), body, sm.Sum(body))
 }
 
 func (x *call) refusedItem(err error) itemRefusal {
