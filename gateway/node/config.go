@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -67,6 +68,9 @@ func Load(path string) (*Config, error) {
 		r.config(cfg, root)
 	}
 	if len(r.findings) > 0 {
+		slices.SortStableFunc(r.findings, func(a, b descriptor.Finding) int {
+			return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		})
 		return nil, r.findings
 	}
 	return cfg, nil

@@ -3,15 +3,20 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+
+	"tongma/gateway/client"
+	"tongma/standard"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -67,8 +72,27 @@ func TestANodeServesUntilItIsToldToEnd(t *testing.T) {
 	}
 }
 
+// blocking is a backend of suishen that says when it is asked, and answers when it is let.
+func blocking(t *testing.T) (url string, asked, let chan struct{}) {
+	t.Helper()
+	asked, let = make(chan struct{}, 8), make(chan struct{})
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/create") {
+			io.WriteString(w, `{"access_token":"T"}`)
+			return
+		}
+		asked <- struct{}{}
+		<-let
+		io.WriteString(w, "null")
+	}))
+	t.Cleanup(backend.Close)
+	return backend.URL, asked, let
+}
+
 func TestACallUnderWayIsAnsweredWhenTheNodeEnds(t *testing.T) {
-	cfg, err := load(t, folder(t), good)
+	dir := folder(t)
+	url, asked, let := blocking(t)
+	cfg, err := load(t, dir, strings.Replace(good, "http://127.0.0.1:1", url, 1)+"drain: 5s\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,22 +101,30 @@ func TestACallUnderWayIsAnsweredWhenTheNodeEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- n.Run(ctx) }()
 
-	c, err := net.Dial("tcp", strings.TrimPrefix(n.URL(), "http://"))
+	// The test's folder has one key for all.
+	c, err := client.New(client.Config{URL: n.URL(), GatewayID: "gw", GatewayKey: cfg.Key.Public(), Rid: "a", KeyID: "k", Key: cfg.Key})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	body := "{}"
-	io.WriteString(c, "POST /v1/verifications HTTP/1.1\r\nHost: gw\r\nContent-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
-	cancel() // while the call is half sent
-	io.WriteString(c, body)
-	c.SetReadDeadline(time.Now().Add(5 * time.Second))
-	answer, err := io.ReadAll(c)
-	if err != nil || !strings.Contains(string(answer), `"requestId"`) {
-		t.Errorf("no answer: %v %q", err, answer)
+	answers := make(chan error, 1)
+	go func() {
+		scan := fmt.Sprintf("https://s.sh.gov.cn/%032x%d", 0, time.Now().UnixMilli())
+		v, err := c.Verify(context.Background(), &standard.Request{Scan: scan, Place: standard.Place{Region: "110000"}, WaitMs: 5000})
+		if err == nil && v.Outcome != standard.Unrecognised {
+			err = fmt.Errorf("outcome %s", v.Outcome)
+		}
+		answers <- err
+	}()
+	<-asked
+	cancel()
+	close(let)
+	if err := <-answers; err != nil {
+		t.Errorf("the call under way: %v", err)
 	}
 	if err := <-ended; err != nil {
 		t.Errorf("ended with %v", err)
