@@ -58,8 +58,8 @@ that address.`,
 			return runDemo(cmd.Context(), cmd.OutOrStdout(), listen, dir, upstream)
 		},
 	}
-	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "loopback `ADDR`ess and port; port 0 takes a free one")
-	cmd.Flags().StringVar(&dir, "dir", defaultDir, "`DIR`ectory of keys and demo.json")
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "loopback address and port, `ADDR`; port 0 takes a free one")
+	cmd.Flags().StringVar(&dir, "dir", defaultDir, "the folder `DIR` of keys and demo.json")
 	cmd.Flags().StringVar(&upstream, "upstream", "", "`URL` that is every system's backend instead of the sandbox")
 	cmd.Flags().BoolVar(&ready, "ready", false, "ask the demo that runs with --dir whether it is ready (for health checks)")
 	return cmd
@@ -184,15 +184,16 @@ func welcome(out io.Writer, box *sandbox.Sandbox, info *demoInfo, dir string) {
 	if dir != defaultDir {
 		flag = " --dir " + dir
 	}
-	tongma := os.Args[0]
-	fmt.Fprintf(out, `
-Scans refresh as the real ones do. In another terminal:
-
-  %[1]s sandbox people%[2]s                    everybody, with scans fresh at that moment
-  %[1]s verify%[2]s '%[3]s'
-`, tongma, flag, first)
+	commands := [][]string{
+		{"sandbox people" + flag, "everybody, with scans fresh at that moment"},
+		{"verify" + flag + " '" + first + "'", "one of them"},
+	}
 	if len(info.Sandbox) > 0 {
-		fmt.Fprintf(out, "  %s sandbox fault%s suishen hang      break a backend, then verify again; `off` mends it\n", tongma, flag)
+		commands = append(commands, []string{"sandbox fault" + flag + " suikang hang", "break a backend, then verify again; `off` mends it"})
+	}
+	fmt.Fprintln(out, "\nScans refresh as the real ones do. In another terminal:")
+	for _, c := range commands {
+		fmt.Fprintf(out, "\n  # %s\n  %s %s\n", c[1], os.Args[0], c[0])
 	}
 	fmt.Fprintln(out, "\nCtrl-C ends it.")
 }

@@ -84,7 +84,6 @@ func TestABrokenBackendNeverGivesAStatus(t *testing.T) {
 				if _, code := p.tongma(t, "sandbox", "fault", who.System, f.Kind); code != 0 {
 					t.Fatalf("sandbox fault exits with %d", code)
 				}
-				// Another place, so that no answer from memory can hide the fault; the clock makes suishen's scan a new one.
 				v := p.verify(t, p.fresh(t, i))
 				if v.Freshness != nil && v.Freshness.From == standard.Cache {
 					t.Fatal("answered from memory")
@@ -222,6 +221,7 @@ func TestVerifyTellsTroubleByItsExitCode(t *testing.T) {
 		want int
 	}{
 		{"a scan nobody knows is an answer", []string{"verify", "hello"}, 0},
+		{"the example of the help is somebody", []string{"verify", "--system", "suishen", "--document", "01:000000194507219983", "--name", "王某辛"}, 0},
 		{"a region that does not exist is refused", []string{"verify", scan, "--place", "999999"}, exitTrouble},
 		{"a document that cannot be is refused", []string{"verify", "--document", "01:123", "--name", "张某某", "--system", "suishen"}, exitTrouble},
 		{"nothing to verify", []string{"verify"}, exitUsage},

@@ -61,7 +61,7 @@ do, so ask again before you use one. None of the people exists.`,
 			for _, p := range people {
 				what := p.Scan
 				if p.Document != nil {
-					what = "--document " + p.Document.Type + ":" + p.Document.Number + " --name " + p.Document.Name
+					what = "--document " + p.Document.Type + ":" + p.Document.Number + " --name " + p.Document.Name + " --system " + p.System
 				}
 				rows = append(rows, []string{p.System, what, join(" ", string(p.Outcome), string(p.Status)), string(p.Action), p.Note})
 			}
@@ -69,7 +69,7 @@ do, so ask again before you use one. None of the people exists.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&dir, "dir", defaultDir, "the demo's `DIR`ectory")
+	cmd.Flags().StringVar(&dir, "dir", defaultDir, "the demo's folder `DIR`")
 	cmd.Flags().StringVar(&system, "system", "", "only the system `ID`")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
@@ -105,7 +105,7 @@ func sandboxFaultCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&dir, "dir", defaultDir, "the demo's `DIR`ectory")
+	cmd.Flags().StringVar(&dir, "dir", defaultDir, "the demo's folder `DIR`")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -38,7 +38,7 @@ EXIT STATUS
   3   the gateway cannot be reached`,
 		Example: `  tongma verify '{"codeId":"0123456789abcdef"}'
   scanner | tongma verify - --place 440100
-  tongma verify --system suishen --document 01:000000199001010010 --name 张某某
+  tongma verify --system suishen --document 01:000000194507219983 --name 王某辛
   tongma verify --json "$SCAN" | jq .decision`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -58,10 +58,10 @@ EXIT STATUS
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&dir, "dir", defaultDir, "the demo's `DIR`ectory")
+	cmd.Flags().StringVar(&dir, "dir", defaultDir, "the demo's folder `DIR`")
 	cmd.Flags().StringVar(&place, "place", defaultPlace, "where the check happens: a `REGION` of GB/T 2260")
 	cmd.Flags().StringVar(&system, "system", "", "ask the system `ID` alone")
-	cmd.Flags().StringVar(&document, "document", "", "a document instead of a scan: `TYPE:NUMBER`, such as 01:000000199001010010")
+	cmd.Flags().StringVar(&document, "document", "", "a document instead of a scan: `TYPE:NUMBER`, such as 01:000000194507219983")
 	cmd.Flags().StringVar(&name, "name", "", "the `NAME` on the document")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer's data as JSON")
 	return cmd

@@ -84,14 +84,6 @@ func (r *reader) scalar(n *yaml.Node, what string) (string, bool) {
 	return n.Value, true
 }
 
-func (r *reader) text(into *string, what string) func(*yaml.Node) {
-	return func(n *yaml.Node) {
-		if s, ok := r.scalar(n, what); ok {
-			*into = s
-		}
-	}
-}
-
 func (r *reader) texts(into *[]string, what string) func(*yaml.Node) {
 	return func(n *yaml.Node) {
 		r.items(n, what, func(item *yaml.Node) {
