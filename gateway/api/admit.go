@@ -88,7 +88,7 @@ func isJSON(values []string) bool {
 // identify finds the caller, by its key or by its session. What nobody has and what somebody else has look alike.
 func (x *call) identify() error {
 	if x.head.SignType == wire.SM2 {
-		party, ok := x.s.Parties.Find(x.head.Rid, x.head.Key)
+		party, ok := x.s.cfg.Parties.Find(x.head.Rid, x.head.Key)
 		if !ok {
 			return wire.Refuse(wire.CodeCaller, "")
 		}
@@ -99,7 +99,7 @@ func (x *call) identify() error {
 	if err != nil || session.Rid != x.head.Rid || !x.began.Before(session.Expires) {
 		return wire.Refuse(wire.CodeSession, "")
 	}
-	party, ok := x.s.Parties.Find(session.Rid, session.KeyID)
+	party, ok := x.s.cfg.Parties.Find(session.Rid, session.KeyID)
 	if !ok { // no longer a caller, or with another key since
 		return wire.Refuse(wire.CodeSession, "")
 	}
@@ -109,7 +109,7 @@ func (x *call) identify() error {
 
 // checkTime refuses what is too far from our clock, and what could have been accepted before we started.
 func (x *call) checkTime() error {
-	now, floor := x.began, x.s.Nonces.Floor(x.head.Rid)
+	now, floor := x.began, x.s.cfg.Nonces.Floor(x.head.Rid)
 	if x.head.Time.Sub(now).Abs() <= wire.Skew && x.head.Time.After(floor) {
 		return nil
 	}
@@ -123,7 +123,7 @@ func (x *call) checkTime() error {
 }
 
 func (x *call) checkSignature() error {
-	x.text = wire.AppendRequestText(x.text[:0], x.s.ID, x.r.Method, x.r.RequestURI, &x.head, x.bodySum)
+	x.text = wire.AppendRequestText(x.text[:0], x.s.cfg.ID, x.r.Method, x.r.RequestURI, &x.head, x.bodySum)
 	x.requestSum = x.digest(x.text)
 	if x.session == nil {
 		if !x.party.Key.Verify(x.text, x.head.Sign) {
@@ -139,7 +139,7 @@ func (x *call) checkSignature() error {
 }
 
 func (x *call) checkNonce() error {
-	err := x.s.Nonces.Take(x.head.Rid, x.head.Nonce, x.head.Time)
+	err := x.s.cfg.Nonces.Take(x.head.Rid, x.head.Nonce, x.head.Time)
 	switch {
 	case err == nil:
 		return nil
@@ -147,6 +147,6 @@ func (x *call) checkNonce() error {
 		x.s.sources.Failed(x.source()) // whoever replays need not be the caller
 		return wire.Refuse(wire.CodeReplay, "")
 	}
-	x.s.Log.Error("nonces cannot be kept, so no request passes", "err", err)
+	x.s.cfg.Log.Error("nonces cannot be kept, so no request passes", "err", err)
 	return wire.Refuse(wire.CodeNonces, "")
 }

@@ -56,9 +56,9 @@ var okMessage = wire.Refuse(wire.CodeOK, "").Message()
 
 // answer writes the reply to a call and gives its return code. It is signed if the caller has proved who it is.
 func (x *call) answer(data any, err error) *wire.Code {
-	code, message := wire.CodeOK, okMessage
+	code := wire.CodeOK
 	if err == nil {
-		err = x.out.write(code.Code, message, data, x.id)
+		err = x.out.write(code.Code, okMessage, data, x.id)
 	}
 	if err != nil {
 		r := x.s.refusal(x.id, err)
@@ -80,21 +80,21 @@ func (x *call) answer(data any, err error) *wire.Code {
 // writeRefusal cannot fail: a refusal's data are ours.
 func (s *Server) writeRefusal(out *envelope, r *wire.Refusal, id string) {
 	if err := out.write(r.Code.Code, r.Message(), r.Data, id); err != nil {
-		s.Log.Error("a refusal could not be written", "requestId", id, "err", err)
+		s.cfg.Log.Error("a refusal could not be written", "requestId", id, "err", err)
 	}
 }
 
 // sign puts the head of a signed answer.
 func (x *call) sign(h http.Header, status int) error {
-	rtime := wire.Rtime(x.s.Now())
-	x.text = wire.AppendAnswerText(x.text[:0], x.s.ID, status, x.requestSum, rtime, x.digest(x.out.Bytes()))
+	rtime := wire.Rtime(x.s.cfg.Now())
+	x.text = wire.AppendAnswerText(x.text[:0], x.s.cfg.ID, status, x.requestSum, rtime, x.digest(x.out.Bytes()))
 	sign, key := []byte(nil), x.s.keyID
 	if x.session != nil {
 		mac := x.session.answers.sum(x.buffers)
 		sign, key = mac[:], x.head.Key
 	} else {
 		var err error
-		if sign, err = x.s.Key.Sign(x.text); err != nil {
+		if sign, err = x.s.cfg.Key.Sign(x.text); err != nil {
 			return err
 		}
 	}

@@ -268,7 +268,7 @@ func BenchmarkRatioSM2(b *testing.B) {
 
 // apply makes a session without going over the wire.
 func (t *bench) apply() (*grant, *keys) {
-	p, ok := t.server.Parties.Find("officer", "k1")
+	p, ok := t.server.cfg.Parties.Find("officer", "k1")
 	if !ok {
 		t.b.Fatal("no officer")
 	}

@@ -69,14 +69,14 @@ func (s *Server) signed(path string, may service, h handler) echo.HandlerFunc {
 		data, err := x.run(may, h)
 		code := x.answer(data, err)
 		s.buffers.Put(x.buffers)
-		meter.count(code, s.Now().Sub(x.began))
+		meter.count(code, s.cfg.Now().Sub(x.began))
 		s.logAccess(x.r, path, x.id, code)
 		return nil
 	}
 }
 
 func (s *Server) newCall(c echo.Context) *call {
-	now := s.Now()
+	now := s.cfg.Now()
 	return &call{s: s, w: c.Response(), r: c.Request(), id: newRequestID(now), began: now, buffers: s.buffers.Get().(*buffers)}
 }
 
@@ -100,7 +100,7 @@ func (x *call) run(may service, h handler) (data any, err error) {
 // sent.
 func (s *Server) recovered(id string, err *error) {
 	if p := recover(); p != nil {
-		s.Log.Error("a call panicked", "requestId", id, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+		s.cfg.Log.Error("a call panicked", "requestId", id, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 		*err = errPanic
 	}
 }

@@ -33,7 +33,7 @@ func (s *Server) refusal(id string, err error) *wire.Refusal {
 		return wire.Refuse(wire.CodeDraining, "")
 	}
 	if !errors.Is(err, errPanic) { // logged already, with its place
-		s.Log.Error("a call failed", "requestId", id, "err", err)
+		s.cfg.Log.Error("a call failed", "requestId", id, "err", err)
 	}
 	return wire.Refuse(wire.CodeInternal, "")
 }

@@ -58,8 +58,8 @@ func (m *routeMeter) count(code *wire.Code, took time.Duration) {
 // logAccess writes one line a call, for whoever switches it on. It holds nothing that the caller chose.
 func (s *Server) logAccess(r *http.Request, route, id string, code *wire.Code) {
 	ctx := r.Context()
-	if !s.Log.Enabled(ctx, slog.LevelDebug) {
+	if !s.cfg.Log.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
-	s.Log.LogAttrs(ctx, slog.LevelDebug, "call", slog.String("requestId", id), slog.String("route", route), slog.String("code", code.Code))
+	s.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "call", slog.String("requestId", id), slog.String("route", route), slog.String("code", code.Code))
 }

@@ -76,11 +76,11 @@ func (s *Server) routes() *echo.Echo {
 func (s *Server) open(path string, h func() (any, error)) echo.HandlerFunc {
 	meter := s.meters.route(path)
 	return func(c echo.Context) error {
-		began := s.Now()
+		began := s.cfg.Now()
 		id := newRequestID(began)
 		data, err := s.try(id, h)
 		code := s.reply(c.Response(), id, data, err)
-		meter.count(code, s.Now().Sub(began))
+		meter.count(code, s.cfg.Now().Sub(began))
 		s.logAccess(c.Request(), path, id, code)
 		return nil
 	}
@@ -102,7 +102,7 @@ func (s *Server) lost(w http.ResponseWriter, r *http.Request, err error) {
 			err = wire.Refuse(wire.CodeMethod, "")
 		}
 	}
-	id := newRequestID(s.Now())
+	id := newRequestID(s.cfg.Now())
 	code := s.reply(w, id, nil, err)
 	s.unrouted.codes[code].Inc()
 	s.logAccess(r, unrouted, id, code)
@@ -125,11 +125,11 @@ func (s *Server) reply(w http.ResponseWriter, id string, data any, err error) *w
 
 func (s *Server) describe() (any, error) {
 	systems := []system{}
-	for _, sys := range s.Gateway.Systems() {
+	for _, sys := range s.cfg.Gateway.Systems() {
 		i := sys.Info
 		systems = append(systems, system{ID: i.System, Name: i.Name.Zh, Region: i.Region, Provenance: i.Provenance})
 	}
-	return &self{ID: s.ID, Keys: []string{s.keyID}, ServerTime: s.Now().UnixMilli(), Profile: profile, Systems: systems}, nil
+	return &self{ID: s.cfg.ID, Keys: []string{s.keyID}, ServerTime: s.cfg.Now().UnixMilli(), Profile: profile, Systems: systems}, nil
 }
 
 // ready says whether new calls are welcome. It depends on no backend: a system that is down is an answer, not a reason to

@@ -17,7 +17,7 @@ func TestAnybodyMayKnowTheGatewayItself(t *testing.T) {
 	s := start(t)
 	s.pass(time.Second)
 	a := s.get(pathGateway)
-	want := `{"id":"tongma-test","keys":["` + s.Key.Public().ID() + `"],"serverTime":1646100001000,"profile":"tongma/1",` +
+	want := `{"id":"tongma-test","keys":["` + s.cfg.Key.Public().ID() + `"],"serverTime":1646100001000,"profile":"tongma/1",` +
 		`"systems":[{"id":"suishen","name":"随申码","region":"310000","provenance":"observed"}]}`
 	if diff := cmp.Diff(want, string(a.Data)); diff != "" || a.status != 200 {
 		t.Error(a.status, diff)
@@ -119,7 +119,7 @@ func TestShutdownLetsRunningCallsEnd(t *testing.T) {
 
 func TestAPanicOfAPublicPathTellsNothing(t *testing.T) {
 	s := start(t)
-	s.Gateway = nil
+	s.cfg.Gateway = nil
 	if a := s.get(pathGateway); a.status != 500 || a.Code != wire.CodeInternal.Code {
 		t.Errorf("%d %s", a.status, a.body)
 	}

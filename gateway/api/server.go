@@ -55,7 +55,7 @@ type Config struct {
 
 // Server is the HTTP side of a gateway. Make it with [New].
 type Server struct {
-	Config
+	cfg      Config
 	keyID    string
 	sealKey  wire.SealKey
 	sources  *registry.Sources
@@ -88,7 +88,7 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("sessions: %w", err)
 	}
 	s := &Server{
-		Config:   c,
+		cfg:      c,
 		keyID:    c.Key.Public().ID(),
 		sealKey:  seal,
 		sources:  registry.NewSources(c.Now),
@@ -116,7 +116,7 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
 	}
 }
 

@@ -338,7 +338,7 @@ func (s *station) isSigned(r *request, a *reply) bool {
 		mac := sm.HMAC(r.secret.answer[:], text)
 		return head.SignType == wire.HMACSM3 && head.Key == r.key && bytes.Equal(mac[:], head.Sign)
 	}
-	return head.SignType == wire.SM2 && head.Key == s.Key.Public().ID() && s.Key.Public().Verify(text, head.Sign)
+	return head.SignType == wire.SM2 && head.Key == s.cfg.Key.Public().ID() && s.cfg.Key.Public().Verify(text, head.Sign)
 }
 
 // apply gets a session for a caller.
@@ -377,7 +377,7 @@ var localhost = netip.MustParseAddr("127.0.0.1")
 
 func (s *station) party(id string) *registry.Party {
 	s.t.Helper()
-	p, ok := s.Parties.Find(id, "k1")
+	p, ok := s.cfg.Parties.Find(id, "k1")
 	if !ok {
 		s.t.Fatalf("no party %s", id)
 	}

@@ -59,7 +59,7 @@ func (s *Server) openSession(id string) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	request, answer := wire.SessionKeys(&opened.Secret, id, opened.Rid, s.ID)
+	request, answer := wire.SessionKeys(&opened.Secret, id, opened.Rid, s.cfg.ID)
 	known := &session{Session: opened, requests: newMACs(request), answers: newMACs(answer)}
 	s.sessions.Add(id, known)
 	return known, nil

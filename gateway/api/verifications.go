@@ -37,7 +37,7 @@ func (x *call) verification(ctx context.Context, body []byte, sum sm.Digest) (*s
 	}
 	req.Purpose = purpose
 	caller := gateway.Caller{ID: x.party.ID, Roles: x.party.Roles}
-	return x.s.Gateway.Verify(ctx, gateway.Call{Caller: caller, Request: &req, BodySum: sum})
+	return x.s.cfg.Gateway.Verify(ctx, gateway.Call{Caller: caller, Request: &req, BodySum: sum})
 }
 
 // ownDevice makes a request that comes over a device's session one of that device.

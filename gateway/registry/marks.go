@@ -21,7 +21,7 @@ const markStep = 5 * time.Second
 // request that was accepted before a crash is accepted again after it.
 //
 // All marks stand in one small JSON file that is replaced as a whole. Requests that come while it is being written share the
-// next write.
+// next write. A file is for one process at a time: a second one would not see what the first goes on to accept.
 type Marks struct {
 	path  string
 	floor map[string]int64 // as found at the start, in ms; never changed
