@@ -190,6 +190,10 @@ func options(zone *time.Location) ([]expr.Option, map[string]bool) {
 		expr.DisableAllBuiltins(), expr.MaxNodes(maxNodes),
 		expr.Function(sameName, same, new(func(any, any) bool)),
 		expr.Function(plusName, plus, plusTypes...),
+		expr.Function("_in", in, new(func(any, any) bool)),
+	}
+	for operator, f := range textOperators {
+		opts = append(opts, expr.Function("_"+operator, onTexts(operator, f), new(func(string, string) bool)))
 	}
 	for _, name := range builtins {
 		opts, names[name] = append(opts, expr.EnableBuiltin(name)), true
@@ -332,20 +336,20 @@ func (r *rules) binary(node *ast.Node, n *ast.BinaryNode) {
 			}
 			return
 		}
-		var call ast.Node = &ast.CallNode{Callee: &ast.IdentifierNode{Value: sameName}, Arguments: []ast.Node{n.Left, n.Right}}
-		call.SetType(reflect.TypeFor[bool]())
+		replace(node, n, sameName)
 		if n.Operator == "!=" {
-			call = &ast.UnaryNode{Operator: "!", Node: call}
-			call.SetType(reflect.TypeFor[bool]())
+			ast.Patch(node, &ast.UnaryNode{Operator: "!", Node: *node})
+			(*node).SetType(reflect.TypeFor[bool]())
 		}
-		ast.Patch(node, call)
-		(*node).SetType(reflect.TypeFor[bool]())
 	case "<", ">", "<=", ">=":
 		r.numberLiteral(n)
 	case "in":
 		if list, ok := n.Right.(*ast.ArrayNode); ok && !known(n.Left) && slices.ContainsFunc(list.Nodes, literal) {
 			r.refuseNumber(n)
 		}
+		replace(node, n, "_in")
+	case "contains", "startsWith", "endsWith":
+		replace(node, n, "_"+n.Operator)
 	case "+":
 		if number(n.Left) && number(n.Right) {
 			return
@@ -354,6 +358,12 @@ func (r *rules) binary(node *ast.Node, n *ast.BinaryNode) {
 		ast.Patch(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: plusName}, Arguments: []ast.Node{n.Left, n.Right}})
 		(*node).SetType(t)
 	}
+}
+
+// replace puts a call of our own function, which gives true or false, in the place of an operator.
+func replace(node *ast.Node, n *ast.BinaryNode, function string) {
+	ast.Patch(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: function}, Arguments: []ast.Node{n.Left, n.Right}})
+	(*node).SetType(reflect.TypeFor[bool]())
 }
 
 // numberLiteral refuses to compare a number written here with a value that may be text: json gives numbers as text.

@@ -360,6 +360,40 @@ func same(args ...any) (any, error) {
 	return nil, plain("== compares %s with %s", word(a), word(b))
 }
 
+// in is in: whether a list has an element, or a map a key. Nil is in nothing, and asking for it is a fault.
+func in(args ...any) (any, error) {
+	switch args[0].(type) {
+	case string, int, bool:
+	default:
+		return nil, plain("in looks for text, a whole number, true or false, and this is %s", word(args[0]))
+	}
+	switch all := args[1].(type) {
+	case []any:
+		return slices.Contains(all, args[0]), nil
+	case map[string]any:
+		key, _ := args[0].(string)
+		_, ok := all[key]
+		return ok, nil
+	}
+	return nil, plain("in looks into a list or a map, and this is %s", word(args[1]))
+}
+
+// textOperators are the operators that look into a text; where expr says no, nil is a fault.
+var textOperators = map[string]func(s, part string) bool{
+	"contains": strings.Contains, "startsWith": strings.HasPrefix, "endsWith": strings.HasSuffix,
+}
+
+func onTexts(operator string, f func(s, part string) bool) func(...any) (any, error) {
+	return func(args ...any) (any, error) {
+		s, ok := args[0].(string)
+		part, ok2 := args[1].(string)
+		if !ok || !ok2 {
+			return nil, plain("%s needs text on both sides, and these are %s and %s", operator, word(args[0]), word(args[1]))
+		}
+		return f(s, part), nil
+	}
+}
+
 var plusTypes = sig(new(func(string, string) string), new(func(time.Time, time.Duration) time.Time), new(func(time.Duration, time.Duration) time.Duration), new(func(int, int) int))
 
 // plus is +: text to text, a time span to a time or a time span, number to number.

@@ -61,16 +61,16 @@ func fromEpoch(f func(int64) time.Time) func(...any) (any, error) {
 }
 
 // layoutParts are the letters of layouts as protocols write them.
-var layoutParts = strings.NewReplacer("yyyy", "2006", "MM", "01", "dd", "02", "HH", "15", "mm", "04", "ss", "05", ".SSS", ".000", ".S", ".0")
+var layoutParts = strings.NewReplacer("yyyy", "2006", "MM", "01", "dd", "02", "HH", "15", "mm", "04", "ss", "05", ".SSS", ".000", ".S", ".0", "Z", "Z07:00")
 
-// goLayout translates yyyy-MM-dd HH:mm:ss.SSS.
+// goLayout translates yyyy-MM-dd HH:mm:ss.SSS. A Z stands for the zone that a text writes itself, as Z or +08:00.
 func goLayout(layout string) (string, error) {
 	rest := layout
 	for _, part := range []string{"yyyy", "MM", "dd", "HH", "mm", "ss", ".SSS", ".S"} {
 		rest = strings.ReplaceAll(rest, part, "")
 	}
 	if strings.Trim(rest, " -/:TZ年月日时分秒") != "" || len(layout) > 64 {
-		return "", plain("a layout is made of yyyy MM dd HH mm ss .SSS and separators")
+		return "", plain("a layout is made of yyyy MM dd HH mm ss .SSS Z and separators")
 	}
 	return layoutParts.Replace(layout), nil
 }
