@@ -238,17 +238,21 @@ func (f *frame) insist(st *step) (string, error) {
 	for again := 0; ; {
 		word, err := f.attempt(st)
 		var renew errRenew
+		var asked errAgain
 		switch {
 		case errors.As(err, &renew) && !renewed:
 			renewed = true
 			if err := f.renew(renew); err != nil {
 				return "", err
 			}
-		case errors.Is(err, errAgain) && again < maxAgain:
+		case errors.As(err, &asked) && again < maxAgain:
 			again++
+			if err := wait(f.ctx, asked.after); err != nil {
+				return "", err
+			}
 		case errors.As(err, &renew):
 			return "", fault("the backend refuses a token that it has just given")
-		case errors.Is(err, errAgain):
+		case errors.As(err, &asked):
 			return "", fault("the backend keeps asking to try again")
 		default:
 			return word, err
@@ -256,8 +260,10 @@ func (f *frame) insist(st *step) (string, error) {
 	}
 }
 
-// errAgain says that the backend asks for the same call once more.
-var errAgain = errors.New("the backend asks to try again")
+// errAgain says that the backend asks for the same call once more, after some time.
+type errAgain struct{ after time.Duration }
+
+func (errAgain) Error() string { return "the backend asks to try again" }
 
 // attempt makes the step's call, if it has one, and reads its outcome.
 func (f *frame) attempt(st *step) (string, error) {
@@ -316,10 +322,7 @@ func (f *frame) clause(cl clause) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if err := wait(f.ctx, after); err != nil {
-			return "", err
-		}
-		return "", errAgain
+		return "", errAgain{after}
 	}
 	return cl.is, nil
 }
@@ -327,7 +330,7 @@ func (f *frame) clause(cl clause) (string, error) {
 // maxAfter bounds how long a backend can make a verification wait.
 const maxAfter = 2 * time.Second
 
-// after gives how long the backend asks to wait: a time span, or seconds as Retry-After has them.
+// after gives how long the backend asks to wait, a day at most: a time span, or seconds as Retry-After has them.
 func (f *frame) after(cl clause) (time.Duration, error) {
 	if cl.after == nil {
 		return 0, nil
@@ -336,14 +339,15 @@ func (f *frame) after(cl clause) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
+	const day = 24 * time.Hour
 	switch v := v.(type) {
 	case time.Duration:
-		return v, nil
+		return min(max(v, 0), day), nil
 	case int:
-		return time.Duration(min(max(v, 0), 86400)) * time.Second, nil
+		return time.Duration(min(max(v, 0), int(day/time.Second))) * time.Second, nil
 	case string:
 		if d, err := time.ParseDuration(v); err == nil {
-			return d, nil
+			return min(max(d, 0), day), nil
 		}
 		return 0, fault("after is not a time span")
 	}
