@@ -145,25 +145,54 @@ func TestBrokenWallsAreNoticed(t *testing.T) {
 	}
 }
 
-// TestEverySystemHasTheSameFolder: opening one system's folder teaches all.
+// TestEverySystemHasTheSameFolder: opening one system's folder teaches all, also the one that `adapter new` makes.
 func TestEverySystemHasTheSameFolder(t *testing.T) {
+	descriptors, err := filepath.Glob("adapters/*/adapter.yaml")
+	if err != nil || len(descriptors) == 0 {
+		t.Fatalf("adapters/ holds no system: %v", err)
+	}
+	const skeleton = "cmd/tongma/skeleton"
+	want := headings(t, skeleton)
+	for _, d := range append(descriptors, skeleton+"/adapter.yaml") {
+		dir := filepath.Dir(d)
+		for _, name := range []string{"fixtures.yaml", "README.md"} {
+			if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+				t.Errorf("%s has no %s", dir, name)
+			}
+		}
+		if got := headings(t, dir); !slices.Equal(got, want) {
+			t.Errorf("%s/README.md has the headings %q, want %q", dir, got, want)
+		}
+	}
+}
+
+func headings(t *testing.T, dir string) []string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for line := range strings.Lines(string(data)) {
+		if heading, ok := strings.CutPrefix(line, "## "); ok {
+			found = append(found, strings.TrimSpace(heading))
+		}
+	}
+	return found
+}
+
+// TestNoFolderOfAdaptersIsHalfASystem: what is not a Go package is a system.
+func TestNoFolderOfAdaptersIsHalfASystem(t *testing.T) {
 	dirs, err := os.ReadDir("adapters")
 	if err != nil {
 		t.Fatal(err)
 	}
-	systems := 0
 	for _, d := range dirs {
 		if !d.IsDir() || d.Name() == "descriptor" || d.Name() == "testdata" {
 			continue
 		}
-		systems++
-		for _, name := range []string{"adapter.yaml", "fixtures.yaml", "README.md"} {
-			if _, err := os.Stat(filepath.Join("adapters", d.Name(), name)); err != nil {
-				t.Errorf("adapters/%s has no %s", d.Name(), name)
-			}
+		if _, err := os.Stat(filepath.Join("adapters", d.Name(), "adapter.yaml")); err != nil {
+			t.Errorf("adapters/%s has no adapter.yaml", d.Name())
 		}
-	}
-	if systems == 0 {
-		t.Error("adapters/ holds no system")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -114,10 +115,13 @@ func lint(path string) (descriptor.Findings, error) {
 		}
 	}
 	if _, err := adapters.NewCatalogue(entries); err != nil {
-		return descriptor.Findings{{
-			File: filepath.Join(dir, descriptor.File), Line: 1, Column: 1, What: err.Error(),
-			Mend: "make the forms under  recognise  narrower, so that no scan belongs to two systems",
-		}}, nil
+		var findings descriptor.Findings
+		for clash := range strings.Lines(err.Error()) {
+			findings = append(findings, descriptor.Finding{
+				File: filepath.Join(dir, descriptor.File), Line: 1, Column: 1, What: strings.TrimSuffix(clash, "\n"),
+			})
+		}
+		return findings, nil
 	}
 	return nil, nil
 }
