@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -34,7 +33,7 @@ type HostConfig struct {
 type Host struct {
 	config    HostConfig
 	endpoints map[string]string
-	transport *http.Transport
+	transport *transport
 	client    *resty.Client
 }
 
@@ -79,21 +78,7 @@ func parseEndpoint(raw string) (string, error) {
 	return strings.TrimSuffix(u.String(), "/"), nil
 }
 
-// newTransport leaves HTTP/2 out, because that writes header names in lower case and some backends care.
-func newTransport(connections int) *http.Transport {
-	dialer := &net.Dialer{KeepAlive: 30 * time.Second}
-	return &http.Transport{
-		Proxy:                  nil,
-		DialContext:            dialer.DialContext,
-		MaxIdleConns:           connections,
-		MaxIdleConnsPerHost:    connections,
-		IdleConnTimeout:        90 * time.Second,
-		DisableCompression:     true,
-		MaxResponseHeaderBytes: 64 << 10,
-	}
-}
-
-func newClient(transport *http.Transport) *resty.Client {
+func newClient(transport *transport) *resty.Client {
 	client := resty.NewWithClient(&http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -136,6 +121,9 @@ func headerOf(fields []adapters.HeaderField) (http.Header, *adapters.Fault) {
 	header[userAgent] = []string{"tongma"}
 	for _, f := range fields {
 		name := f.Name
+		if !isFieldName(name) || strings.ContainsFunc(f.Value, isControl) {
+			return nil, &adapters.Fault{Reason: standard.ReasonFault, What: fmt.Sprintf("header %q cannot be sent: its name is no token, or its value has a control character", name)}
+		}
 		switch canonical := http.CanonicalHeaderKey(name); {
 		case ownHeaders[canonical]:
 			return nil, &adapters.Fault{Reason: standard.ReasonFault, What: fmt.Sprintf("header %q is not the adapter's to set", name)}
@@ -147,6 +135,19 @@ func headerOf(fields []adapters.HeaderField) (http.Header, *adapters.Fault) {
 	}
 	return header, nil
 }
+
+// isFieldName says whether name is a token, RFC 9110 cl. 5.6.2.
+func isFieldName(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// isControl says whether r must not be in a header's value, where only a tab may be among the controls.
+func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
 
 // Send makes the request of call. See [adapters.Host].
 func (h *Host) Send(ctx context.Context, call *adapters.Call) (*adapters.Reply, error) {

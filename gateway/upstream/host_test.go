@@ -165,9 +165,12 @@ func TestNoCookieIsKept(t *testing.T) {
 }
 
 func TestTheProxyOfTheEnvironmentIsNotUsed(t *testing.T) {
-	h := newHost(t, "http://backend.invalid")
-	if h.transport.Proxy != nil {
-		t.Error("a proxy is consulted")
+	asked := false
+	proxy := serve(t, func(http.ResponseWriter, *http.Request) { asked = true })
+	t.Setenv("HTTP_PROXY", proxy.URL)
+	newHost(t, "http://backend.invalid").Send(t.Context(), &adapters.Call{Method: "GET", Target: "/"})
+	if asked {
+		t.Error("a proxy is asked")
 	}
 }
 

@@ -1,0 +1,198 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"tongma/adapters"
+)
+
+// counted serves f and counts the connections that are made for it.
+func counted(t *testing.T, f http.HandlerFunc) (string, *atomic.Int64) {
+	t.Helper()
+	var made atomic.Int64
+	server := httptest.NewUnstartedServer(f)
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			made.Add(1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	return server.URL, &made
+}
+
+func get(h *Host) (string, error) {
+	reply, err := h.Send(context.Background(), &adapters.Call{Method: "GET", Target: "/", MaxReply: 1 << 10})
+	if err != nil {
+		return "", err
+	}
+	return string(reply.Body), nil
+}
+
+func TestOneConnectionServesCallAfterCall(t *testing.T) {
+	for name, f := range map[string]http.HandlerFunc{
+		"with a length": func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") },
+		"chunked":       func(w http.ResponseWriter, _ *http.Request) { w.(http.Flusher).Flush(); io.WriteString(w, "ok") },
+		"empty":         func(w http.ResponseWriter, _ *http.Request) {},
+		"no content":    func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
+		"after an interim reply": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusEarlyHints)
+			io.WriteString(w, "ok")
+		},
+	} {
+		url, made := counted(t, f)
+		h := newHost(t, url)
+		for range 5 {
+			if _, err := get(h); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if made.Load() != 1 {
+			t.Errorf("%s: %d connections for five calls", name, made.Load())
+		}
+	}
+}
+
+func TestAConnectionIsGivenUp(t *testing.T) {
+	for name, f := range map[string]http.HandlerFunc{
+		"that the backend closes":    func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") },
+		"of which the reply is long": func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, strings.Repeat("x", 2<<10)) },
+	} {
+		url, made := counted(t, f)
+		h := newHost(t, url)
+		get(h)
+		get(h)
+		if made.Load() != 2 {
+			t.Errorf("%s: %d connections for two calls", name, made.Load())
+		}
+	}
+}
+
+// scripted speaks on its connections, one after the other, what speak does. It ends with the test.
+func scripted(t *testing.T, speak func(n int, c net.Conn, request func())) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	group.Go(func() {
+		for n := 0; ; n++ {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			group.Go(func() {
+				defer c.Close()
+				buf := make([]byte, 4096)
+				speak(n, c, func() { c.Read(buf) })
+			})
+		}
+	})
+	t.Cleanup(func() { listener.Close(); group.Wait() })
+	return "http://" + listener.Addr().String()
+}
+
+func reply(body string) string {
+	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+}
+
+// TestWhatNobodyAskedForAnswersNobody: bytes that a backend sends after a reply could be another person's.
+func TestWhatNobodyAskedForAnswersNobody(t *testing.T) {
+	sent := make(chan struct{}, 4)
+	for name, first := range map[string]func(c net.Conn){
+		"with the reply": func(c net.Conn) { io.WriteString(c, reply("own")+reply("another's")) },
+		"after the reply": func(c net.Conn) {
+			io.WriteString(c, reply("own"))
+			<-sent
+			io.WriteString(c, reply("another's"))
+			sent <- struct{}{}
+		},
+		"and it closes": func(c net.Conn) { io.WriteString(c, reply("own")); <-sent; c.Close(); sent <- struct{}{} },
+	} {
+		url := scripted(t, func(n int, c net.Conn, request func()) {
+			request()
+			if n > 0 {
+				io.WriteString(c, reply("own"))
+				request()
+				return
+			}
+			first(c)
+			request()
+		})
+		h := newHost(t, url)
+		if body, err := get(h); body != "own" || err != nil {
+			t.Errorf("%s: first %q, %v", name, body, err)
+		}
+		if name != "with the reply" {
+			sent <- struct{}{} // go on
+			<-sent             // done
+		}
+		if body, err := get(h); body != "own" || err != nil {
+			t.Errorf("%s: then %q, %v", name, body, err)
+		}
+		h.Close()
+	}
+}
+
+func TestInterimRepliesHaveAnEnd(t *testing.T) {
+	url := raw(t, strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 1<<14)+reply("ok"))
+	if _, err := get(newHost(t, url)); err == nil {
+		t.Error("16,384 interim replies were read")
+	}
+}
+
+func TestIdleConnectionsAreBounded(t *testing.T) {
+	const most, calls = 3, 10
+	var group sync.WaitGroup
+	all := make(chan struct{})
+	var here atomic.Int64
+	url, _ := counted(t, func(http.ResponseWriter, *http.Request) {
+		if here.Add(1) == calls {
+			close(all)
+		}
+		<-all
+	})
+	h, err := NewHost(HostConfig{Endpoint: url, Connections: most})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	for range calls {
+		group.Go(func() {
+			if _, err := get(h); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	for address, idle := range h.transport.idle {
+		if len(idle) != most {
+			t.Errorf("%s: %d idle connections, want %d", address, len(idle), most)
+		}
+	}
+}
+
+func TestACallThatIsGivenUpWithinTheBodyIsNobodysFault(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "{")
+		w.(http.Flusher).Flush()
+		cancel()
+		<-r.Context().Done()
+	})
+	_, err := newHost(t, server.URL).Send(ctx, &adapters.Call{Method: "GET", Target: "/"})
+	if !errors.Is(err, context.Canceled) || !isExcluded(err) {
+		t.Error(err)
+	}
+}
