@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"sync"
+	"time"
 
 	"tongma/adapters"
 	"tongma/gateway/freshness"
@@ -21,6 +22,7 @@ type flights struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	all    sync.WaitGroup
+	idle   chan func() // to a pilot that has landed and waits for its next flight
 
 	mu      sync.Mutex
 	running map[freshness.Key]*flight
@@ -29,7 +31,7 @@ type flights struct {
 
 func newFlights() *flights {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &flights{ctx: ctx, cancel: cancel, running: map[freshness.Key]*flight{}}
+	return &flights{ctx: ctx, cancel: cancel, idle: make(chan func()), running: map[freshness.Key]*flight{}}
 }
 
 // join gives the flight that is under way for key and says so, or starts one. A flight without a key is nobody else's.
@@ -48,7 +50,7 @@ func (f *flights) join(key freshness.Key, keyed bool, fly func(context.Context) 
 	if keyed {
 		f.running[key] = started
 	}
-	f.all.Go(func() {
+	f.start(func() {
 		started.found = fly(f.ctx)
 		if keyed {
 			f.mu.Lock()
@@ -58,6 +60,38 @@ func (f *flights) join(key freshness.Key, keyed bool, fly func(context.Context) 
 		close(started.done)
 	})
 	return started, false, nil
+}
+
+// start has a pilot fly: one that waits, or a new one.
+func (f *flights) start(flight func()) {
+	f.all.Add(1)
+	select {
+	case f.idle <- flight:
+	default:
+		go f.pilot(flight)
+	}
+}
+
+// pilotWaits is for how long a pilot waits for its next flight.
+const pilotWaits = time.Second
+
+// pilot is a goroutine that flies, and then waits a while for another flight. A new goroutine for each would have to grow its
+// stack each time, because adapters need more of it than a goroutine begins with.
+func (f *flights) pilot(flight func()) {
+	timer := time.NewTimer(pilotWaits)
+	defer timer.Stop()
+	for {
+		flight()
+		f.all.Done()
+		timer.Reset(pilotWaits)
+		select {
+		case flight = <-f.idle:
+		case <-timer.C:
+			return
+		case <-f.ctx.Done():
+			return
+		}
+	}
 }
 
 // len is how many flights others may join.
