@@ -80,10 +80,18 @@ func newRate(a adapters.Adapter, limits adapters.Limits) *limiter {
 }
 
 func (g *limiter) Verify(ctx context.Context, q *adapters.Query) (adapters.Result, error) {
-	wait, cancel := context.WithTimeout(ctx, g.wait)
-	defer cancel()
-	if err := g.bucket.Wait(wait); err != nil {
+	if !g.enter(ctx) {
 		return adapters.Result{}, &adapters.Fault{Reason: standard.ReasonOverload, What: "more calls than the system's rate allows", Err: ctx.Err()}
 	}
 	return g.Adapter.Verify(ctx, q)
+}
+
+// enter waits for the call's turn, if that comes in time.
+func (g *limiter) enter(ctx context.Context) bool {
+	if g.bucket.Allow() {
+		return true
+	}
+	wait, cancel := context.WithTimeout(ctx, g.wait)
+	defer cancel()
+	return g.bucket.Wait(wait) == nil
 }
