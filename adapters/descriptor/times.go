@@ -1,6 +1,7 @@
 package descriptor
 
 import (
+	"regexp"
 	"strings"
 	"time"
 )
@@ -63,13 +64,12 @@ func fromEpoch(f func(int64) time.Time) func(...any) (any, error) {
 // layoutParts are the letters of layouts as protocols write them.
 var layoutParts = strings.NewReplacer("yyyy", "2006", "MM", "01", "dd", "02", "HH", "15", "mm", "04", "ss", "05", ".SSS", ".000", ".S", ".0", "Z", "Z07:00")
 
+// layoutRule is what a layout may be: a fraction stands behind the seconds, a zone at the end.
+var layoutRule = regexp.MustCompile(`^(?:yyyy|MM|dd|HH|mm|ss|[ /:T年月日时分秒-])*?(?:ss\.SSS|ss\.S)?Z?$`)
+
 // goLayout translates yyyy-MM-dd HH:mm:ss.SSS. A Z stands for the zone that a text writes itself, as Z or +08:00.
 func goLayout(layout string) (string, error) {
-	rest := layout
-	for _, part := range []string{"yyyy", "MM", "dd", "HH", "mm", "ss", ".SSS", ".S"} {
-		rest = strings.ReplaceAll(rest, part, "")
-	}
-	if strings.Trim(rest, " -/:TZ年月日时分秒") != "" || len(layout) > 64 {
+	if len(layout) > 64 || !layoutRule.MatchString(layout) {
 		return "", plain("a layout is made of yyyy MM dd HH mm ss .SSS Z and separators")
 	}
 	return layoutParts.Replace(layout), nil
