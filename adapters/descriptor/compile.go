@@ -27,6 +27,7 @@ type compiler struct {
 	functions      map[string]bool // their names
 	credentialUsed map[string]bool
 	inputs         map[string]bool
+	reads          map[string]bool    // the first parts of all names that expressions read
 	owner          map[*binding]*step // which step of verify a name belongs to
 	step           *step              // the step that is being compiled, nil outside
 	later          map[*binding]bool
@@ -36,7 +37,7 @@ func newCompiler(col collector, s *spec) *compiler {
 	options, functions := options(s.zone)
 	return &compiler{
 		collector: col, spec: s, options: options, functions: functions,
-		credentialUsed: map[string]bool{}, inputs: map[string]bool{},
+		credentialUsed: map[string]bool{}, inputs: map[string]bool{}, reads: map[string]bool{},
 		owner: map[*binding]*step{}, later: map[*binding]bool{},
 	}
 }
@@ -90,7 +91,7 @@ func (c *compiler) descriptor() *Descriptor {
 			c.find(cr.at, fmt.Sprintf("credential %s is declared and not used", cr.key), "leave it out, or use cred."+cr.key)
 		}
 	}
-	d.inputs = slices.Sorted(maps.Keys(c.inputs))
+	d.inputs, d.reads = slices.Sorted(maps.Keys(c.inputs)), c.reads
 	return d
 }
 

@@ -26,7 +26,8 @@ type Descriptor struct {
 	record   *record
 	statuses map[string]statusRow
 	tables   map[string]any
-	inputs   []string // what expressions read of place, caller and operator
+	inputs   []string        // what expressions read of place, caller and operator
+	reads    map[string]bool // the first parts of all names that they read: a run makes no others
 	probe    *probe
 }
 

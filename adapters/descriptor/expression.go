@@ -82,7 +82,7 @@ func (c *compiler) compile(sc *scope, s scalar) *expression {
 	if t := program.Node().Type(); t != nil {
 		e.word = kindWord(t)
 	}
-	if !c.reads(rules) {
+	if !c.readsAny(rules) {
 		v, err := e.run(&vm.VM{}, nil)
 		if err != nil {
 			c.find(s.place(0), "this fails always: "+err.Error(), "read something of the reply, the scan or the place")
@@ -96,6 +96,7 @@ func (c *compiler) compile(sc *scope, s scalar) *expression {
 	e.http = rules.reads["http.status"]
 	for _, read := range slices.Sorted(maps.Keys(rules.reads)) {
 		root, member, dotted := strings.Cut(read, ".")
+		c.reads[root] = true
 		if !dotted {
 			c.need(sc, e, root)
 			continue
@@ -123,8 +124,8 @@ func kindOf(n ast.Node) types.Type {
 	return types.TypeOf(reflect.Zero(t).Interface())
 }
 
-// reads says whether an expression reads anything, functions aside.
-func (c *compiler) reads(r *rules) bool {
+// readsAny says whether an expression reads anything, functions aside.
+func (c *compiler) readsAny(r *rules) bool {
 	for name := range r.reads {
 		if !c.functions[name] {
 			return true

@@ -25,16 +25,20 @@ type frame struct {
 	vm          vm.VM
 }
 
-// frame makes the names of a verification; of a token's call, when q is nil.
+// frame makes the names of a verification that its expressions read; of a token's call, when q is nil.
 func (a *adapter) frame(ctx context.Context, q *adapters.Query) *frame {
-	f := &frame{a: a, ctx: ctx, q: q, env: make(map[string]any, 24)}
+	f := &frame{a: a, ctx: ctx, q: q, env: make(map[string]any, 12)}
 	f.env["cred"], f.env["tables"], f.env["now"] = a.cred, a.tables, f.now()
-	f.env["random"] = map[string]any{
-		"hex":    f.draw(alphabet[:16]),
-		"digits": f.draw(alphabet[:10]),
-		"alnum":  f.draw(alphabet),
+	if a.reads["random"] {
+		f.env["random"] = map[string]any{
+			"hex":    f.draw(alphabet[:16]),
+			"digits": f.draw(alphabet[:10]),
+			"alnum":  f.draw(alphabet),
+		}
 	}
-	f.env["uuid"] = f.uuid
+	if a.reads["uuid"] {
+		f.env["uuid"] = f.uuid
+	}
 	if q == nil {
 		return f
 	}
@@ -43,14 +47,26 @@ func (a *adapter) frame(ctx context.Context, q *adapters.Query) *frame {
 	if q.Ticket.Document == nil && q.Ticket.Bytes == nil {
 		f.env["scan"] = q.Ticket.Scan
 	}
-	ids := make(map[string]any, len(q.Place.IDs))
-	for k, v := range q.Place.IDs {
-		ids[k] = v
-	}
-	f.env["place"] = map[string]any{"region": q.Place.Region, "site": q.Place.Site, "city": q.Place.City, "cityName": q.Place.CityName, "ids": ids}
-	f.env["caller"] = map[string]any{"id": q.Caller.ID, "device": q.Caller.Device, "scene": q.Caller.Scene, "purpose": q.Caller.Purpose}
-	f.env["operator"] = map[string]any{"id": q.Operator.ID, "name": q.Operator.Name, "department": q.Operator.Department, "phone": q.Operator.Phone}
+	f.surroundings()
 	return f
+}
+
+// surroundings makes the names of where, by whom and for whom is verified.
+func (f *frame) surroundings() {
+	reads, q := f.a.reads, f.q
+	if reads["place"] {
+		ids := make(map[string]any, len(q.Place.IDs))
+		for k, v := range q.Place.IDs {
+			ids[k] = v
+		}
+		f.env["place"] = map[string]any{"region": q.Place.Region, "site": q.Place.Site, "city": q.Place.City, "cityName": q.Place.CityName, "ids": ids}
+	}
+	if reads["caller"] {
+		f.env["caller"] = map[string]any{"id": q.Caller.ID, "device": q.Caller.Device, "scene": q.Caller.Scene, "purpose": q.Caller.Purpose}
+	}
+	if reads["operator"] {
+		f.env["operator"] = map[string]any{"id": q.Operator.ID, "name": q.Operator.Name, "department": q.Operator.Department, "phone": q.Operator.Phone}
+	}
 }
 
 func (f *frame) now() time.Time { return f.a.host.Now() }
@@ -131,11 +147,14 @@ func (f *frame) bind(b *binding) error {
 // run runs an expression whose names all have values. A failure tells the place, never a value.
 func (f *frame) run(e *expression) (any, error) {
 	v, err := e.run(&f.vm, f.env)
+	if err == nil {
+		return v, nil
+	}
 	var failed failure
 	if errors.As(err, &failed) {
 		return nil, fault(fmt.Sprintf("%s:%d:%d: %s", File, failed.at.line, failed.at.column, failed.what))
 	}
-	return v, err
+	return nil, err
 }
 
 func (f *frame) operand(o operand) (any, error) {
