@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -22,6 +23,9 @@ var jsonFunctions = []function{
 		return string(b), err
 	}), sig(new(func(any) string))},
 }
+
+// decoders are kept for the room that they have made for nested names.
+var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
 
 func fromJSON(x any) (any, error) {
 	var text []byte
@@ -41,7 +45,9 @@ func fromJSON(x any) (any, error) {
 	if len(text) > maxText {
 		return nil, plain("the text has more than %d MiB", maxText>>20)
 	}
-	d := jsonReader{dec: jsontext.NewDecoder(bytes.NewReader(text))}
+	d := jsonReader{dec: decoders.Get().(*jsontext.Decoder)}
+	defer decoders.Put(d.dec)
+	d.dec.Reset(bytes.NewBuffer(text)) // of a buffer it makes no copy
 	v, err := d.value(0)
 	if err != nil {
 		return nil, err
