@@ -17,16 +17,21 @@ import (
 
 // evaluate compiles an expression over names of which only the values are known, as those of a reply are, and runs it.
 func evaluate(src string, names map[string]any) (any, error) {
+	e, err := compileOver(src, names)
+	if err != nil {
+		return nil, err
+	}
+	return e.run(&vm.VM{}, names)
+}
+
+func compileOver(src string, names map[string]any) (*expression, error) {
 	c := newCompiler(collector{file: "test"}, &spec{zone: standard.Zone})
 	sc := &scope{names: types.Map{}, bindings: map[string]*binding{}}
 	for name := range names {
 		sc.names[name] = types.Any
 	}
 	e := c.compile(sc, scalar{text: src, isExpr: true, at: position{1, 1}})
-	if e == nil {
-		return nil, c.err()
-	}
-	return e.run(&vm.VM{}, names)
+	return e, c.err()
 }
 
 // sample holds a value of each type that an expression can meet.
