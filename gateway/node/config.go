@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -270,8 +271,13 @@ func (r *reader) dialects(cfg *Config, dirs *yaml.Node) {
 	})
 }
 
-// Builtin gives the dialects that are part of Tongma.
+// Builtin gives the dialects that are part of Tongma. They are compiled once.
 func Builtin() ([]adapters.Dialect, error) {
+	dialects, err := builtin()
+	return slices.Clone(dialects), err
+}
+
+var builtin = sync.OnceValues(func() ([]adapters.Dialect, error) {
 	dirs, err := fs.ReadDir(adapters.Builtin, ".")
 	if err != nil {
 		return nil, err
@@ -285,7 +291,7 @@ func Builtin() ([]adapters.Dialect, error) {
 		dialects = append(dialects, d)
 	}
 	return dialects, nil
-}
+})
 
 func findingsOf(err error) descriptor.Findings {
 	var findings descriptor.Findings

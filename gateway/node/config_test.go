@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,33 +14,33 @@ import (
 	"tongma/standard/sm"
 )
 
-// folder makes a folder with everything that a configuration may name: keys, secrets and a state.
-func folder(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
+// supplies is what a configuration may name, by file. The locked key is made once, because a password is slow on purpose.
+var supplies = sync.OnceValues(func() (map[string][]byte, error) {
 	key, err := sm.GenerateKey()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	private, err := key.MarshalPEM(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	locked, err := key.MarshalPEM([]byte("open sesame"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := key.Public().MarshalPEM()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, data := range map[string][]byte{
+	locked, err2 := key.MarshalPEM([]byte("open sesame"))
+	public, err3 := key.Public().MarshalPEM()
+	return map[string][]byte{
 		"gateway.key.pem":        private,
 		"locked.key.pem":         locked,
 		"callers/gate-1.pub.pem": public,
 		"secrets/suishen":        []byte("a secret\n"),
 		"state/.keep":            nil,
-	} {
+	}, errors.Join(err, err2, err3)
+})
+
+// folder makes a folder with the supplies.
+func folder(t *testing.T) string {
+	t.Helper()
+	files, err := supplies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, data := range files {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
