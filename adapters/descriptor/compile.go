@@ -27,7 +27,7 @@ type compiler struct {
 	functions      map[string]bool // their names
 	credentialUsed map[string]bool
 	inputs         map[string]bool
-	reads          map[string]bool    // the first parts of all names that expressions read
+	reads          map[string]bool    // all names that expressions read, and the first parts of dotted ones
 	owner          map[*binding]*step // which step of verify a name belongs to
 	step           *step              // the step that is being compiled, nil outside
 	later          map[*binding]bool

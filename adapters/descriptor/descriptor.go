@@ -27,7 +27,7 @@ type Descriptor struct {
 	statuses map[string]statusRow
 	tables   map[string]any
 	inputs   []string        // what expressions read of place, caller and operator
-	reads    map[string]bool // the first parts of all names that they read: a run makes no others
+	reads    map[string]bool // all names that they read, and the first parts of dotted ones: a run makes no others
 	probe    *probe
 }
 

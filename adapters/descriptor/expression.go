@@ -96,7 +96,7 @@ func (c *compiler) compile(sc *scope, s scalar) *expression {
 	e.http = rules.reads["http.status"]
 	for _, read := range slices.Sorted(maps.Keys(rules.reads)) {
 		root, member, dotted := strings.Cut(read, ".")
-		c.reads[root] = true
+		c.reads[root], c.reads[read] = true, true
 		if !dotted {
 			c.need(sc, e, root)
 			continue

@@ -17,12 +17,23 @@ func (f *frame) send(c *call) (*adapters.Reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.env["body"] = reply.Body
+	if f.a.reads["http"] {
+		f.env["http"] = map[string]any{"status": reply.Status, "header": f.header(reply)}
+	}
+	return reply, nil
+}
+
+// header gives the headers of a reply by their names in lower case, if any expression reads one.
+func (f *frame) header(reply *adapters.Reply) map[string]any {
+	if !f.a.reads["http.header"] {
+		return nil
+	}
 	header := make(map[string]any, len(reply.Header))
 	for name, values := range reply.Header {
 		header[strings.ToLower(name)] = strings.Join(values, ", ")
 	}
-	f.env["body"], f.env["http"] = reply.Body, map[string]any{"status": reply.Status, "header": header}
-	return reply, nil
+	return header
 }
 
 // request evaluates all that is sent: path and query, then the body, then the headers, which may sign the others.
@@ -46,7 +57,9 @@ func (f *frame) request(c *call) (*adapters.Call, error) {
 	if query != "" {
 		out.Target += "?" + query
 	}
-	f.env["sent"] = map[string]any{"path": path, "query": query, "body": string(body)}
+	if f.a.reads["sent"] {
+		f.env["sent"] = map[string]any{"path": path, "query": query, "body": string(body)}
+	}
 	for _, h := range c.headers {
 		v, err := f.textOf(h.value, "header "+h.name)
 		if err != nil {
