@@ -7,19 +7,23 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"tongma/adapters"
 	"tongma/standard"
 )
 
-// adapter is a descriptor with a host. Its tokens are its only state.
+// adapter is a descriptor with a host. Its tokens are its only state, frames aside, which are kept for the room that they have.
 type adapter struct {
 	*Descriptor
 	host  adapters.Host
 	cred  map[string]any
 	unset string // a declared credential that is not configured
 	kept  map[string]*keptToken
+
+	random map[string]any
+	frames sync.Pool // of *frame
 }
 
 // Open connects the descriptor to a host.
@@ -37,6 +41,7 @@ func (d *Descriptor) open(host adapters.Host) *adapter {
 	for name, t := range d.tokens {
 		a.kept[name] = newKeptToken(t)
 	}
+	a.random = map[string]any{"hex": a.draw(alphabet[:16]), "digits": a.draw(alphabet[:10]), "alnum": a.draw(alphabet)}
 	return a
 }
 
@@ -136,6 +141,7 @@ func (a *adapter) Verify(ctx context.Context, q *adapters.Query) (adapters.Resul
 		return adapters.Result{}, &adapters.Fault{Reason: standard.ReasonUnset, What: "credential " + a.unset + " is not configured"}
 	}
 	f := a.frame(ctx, q)
+	defer f.done()
 	until, err := f.expiry()
 	if err != nil {
 		return adapters.Result{}, err
@@ -179,6 +185,7 @@ func (a *adapter) Screen(q *adapters.Query) (adapters.Result, bool) {
 		return adapters.Result{}, false
 	}
 	f := a.frame(context.Background(), q)
+	defer f.done()
 	until, err := f.expiry()
 	return expired, err == nil && f.past(until)
 }

@@ -192,6 +192,7 @@ func options(zone *time.Location) ([]expr.Option, map[string]bool) {
 		expr.Function(sameName, same, new(func(any, any) bool)),
 		expr.Function(plusName, plus, plusTypes...),
 		expr.Function("_in", in, new(func(any, any) bool)),
+		expr.Function("_member", memberOf, new(func(any, string) any)),
 	}
 	for operator, f := range textOperators {
 		opts = append(opts, expr.Function("_"+operator, onTexts(operator, f), new(func(string, string) bool)))
@@ -253,7 +254,7 @@ func (r *rules) Visit(node *ast.Node) {
 			r.bare[n] = true
 		}
 	case *ast.MemberNode:
-		r.member(n)
+		r.member(node, n)
 	case *ast.SliceNode:
 		r.refuse(n, "[a:b] is not part of the language", "use slice(x, a, b): it counts characters of text and bytes of bytes")
 	case *ast.VariableDeclaratorNode, *ast.SequenceNode:
@@ -266,7 +267,7 @@ func (r *rules) Visit(node *ast.Node) {
 }
 
 // member notes a.b as read. A dotted name stands for more than its root, so the root alone is noted too.
-func (r *rules) member(n *ast.MemberNode) {
+func (r *rules) member(node *ast.Node, n *ast.MemberNode) {
 	if path, ok := dotted(n); ok {
 		r.read(path)
 		delete(r.bare, n.Node)
@@ -274,6 +275,15 @@ func (r *rules) member(n *ast.MemberNode) {
 			r.refuse(n.Property, "the names of headers are in lower case here", fmt.Sprintf("write http.header[%q]", strings.ToLower(name)))
 		}
 	}
+	if _, named := n.Property.(*ast.StringNode); named && !known(n.Node) && !optional(n) {
+		ast.Patch(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: "_member"}, Arguments: []ast.Node{n.Node, n.Property}})
+	}
+}
+
+// optional says whether a chain of members has a ?. in it, which decides about the rest of the chain.
+func optional(n ast.Node) bool {
+	m, ok := n.(*ast.MemberNode)
+	return ok && (m.Optional || optional(m.Node))
 }
 
 // finish refuses a group of names of which no member was named, when the whole expression has been seen.

@@ -27,28 +27,32 @@ type frame struct {
 
 // frame makes the names of a verification that its expressions read; of a token's call, when q is nil.
 func (a *adapter) frame(ctx context.Context, q *adapters.Query) *frame {
-	f := &frame{a: a, ctx: ctx, q: q, env: make(map[string]any, 12)}
-	f.env["cred"], f.env["tables"], f.env["now"] = a.cred, a.tables, f.now()
-	if a.reads["random"] {
-		f.env["random"] = map[string]any{
-			"hex":    f.draw(alphabet[:16]),
-			"digits": f.draw(alphabet[:10]),
-			"alnum":  f.draw(alphabet),
-		}
+	f, ok := a.frames.Get().(*frame)
+	if !ok {
+		f = &frame{a: a, env: map[string]any{}, tokens: map[string]any{}, generations: map[string]uint64{}}
 	}
-	if a.reads["uuid"] {
-		f.env["uuid"] = f.uuid
-	}
+	f.ctx, f.q = ctx, q
+	f.env["cred"], f.env["tables"], f.env["random"], f.env["uuid"] = a.cred, a.tables, a.random, a.uuid
+	f.env["now"] = f.now()
 	if q == nil {
 		return f
 	}
-	f.tokens, f.generations = map[string]any{}, map[string]uint64{}
 	f.env["token"], f.env["ticket"], f.env["scan"] = f.tokens, f.ticket(), nil
 	if q.Ticket.Document == nil && q.Ticket.Bytes == nil {
 		f.env["scan"] = q.Ticket.Scan
 	}
 	f.surroundings()
 	return f
+}
+
+// done keeps the frame for another run, without anything of this one.
+func (f *frame) done() {
+	clear(f.env)
+	clear(f.tokens)
+	clear(f.generations)
+	clear(f.vm.Stack[:cap(f.vm.Stack)])
+	f.ctx, f.q, f.asked = nil, nil, time.Time{}
+	f.a.frames.Put(f)
 }
 
 // surroundings makes the names of where, by whom and for whom is verified.
@@ -88,7 +92,7 @@ func (f *frame) ticket() map[string]any {
 const alphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 // draw makes random text of an alphabet, each letter equally likely.
-func (f *frame) draw(letters string) func(int) (string, error) {
+func (a *adapter) draw(letters string) func(int) (string, error) {
 	return func(n int) (string, error) {
 		if n < 1 || n > 1024 {
 			return "", plain("random: from 1 to 1024 characters")
@@ -97,7 +101,7 @@ func (f *frame) draw(letters string) func(int) (string, error) {
 		limit := 256 - 256%len(letters)
 		buf := make([]byte, n)
 		for len(out) < n {
-			f.a.host.Random(buf)
+			a.host.Random(buf)
 			for _, b := range buf {
 				if int(b) < limit && len(out) < n {
 					out = append(out, letters[int(b)%len(letters)])
@@ -108,9 +112,10 @@ func (f *frame) draw(letters string) func(int) (string, error) {
 	}
 }
 
-func (f *frame) uuid() string {
+// uuid makes a random one.
+func (a *adapter) uuid() string {
 	var b [16]byte
-	f.a.host.Random(b[:])
+	a.host.Random(b[:])
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	h := hex.EncodeToString(b[:])
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]

@@ -360,6 +360,15 @@ func same(args ...any) (any, error) {
 	return nil, plain("== compares %s with %s", word(a), word(b))
 }
 
+// memberOf is x.name: a member of a map, nil if the map has none of that name. Only a map has members.
+func memberOf(args ...any) (any, error) {
+	m, ok := args[0].(map[string]any)
+	if !ok {
+		return nil, plain(".%s is asked of %s", args[1], word(args[0]))
+	}
+	return m[args[1].(string)], nil
+}
+
 // in is in: whether a list has an element, or a map a key. Nil is in nothing, and asking for it is a fault.
 func in(args ...any) (any, error) {
 	switch args[0].(type) {

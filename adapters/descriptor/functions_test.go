@@ -113,7 +113,7 @@ func TestFunctionsGiveWhatOtherMakersOfThemGive(t *testing.T) {
 		{`dayEnd(fromSeconds("1642941880"))`, at("2022-01-23T16:00:00Z")},
 		{`duration("90s")`, 90 * time.Second}, {`at + duration("60s")`, at("2022-01-23T12:45:40.123Z")}, {`at - duration("60s") < at`, true},
 
-		{`none == nil`, true}, {`code == nil`, false}, {`none ?? "x"`, "x"}, {`none?.a`, nil}, {`pairs.missing`, nil}, {`code == "健康码"`, true}, {`code != "健康码"`, false},
+		{`none == nil`, true}, {`code == nil`, false}, {`none ?? "x"`, "x"}, {`none?.a`, nil}, {`none?.a.b`, nil}, {`pairs.missing?.a.b`, nil}, {`pairs?.b`, "2"}, {`{"a": pairs}.a.b`, "2"}, {`pairs["b"]`, "2"}, {`pairs.missing`, nil}, {`code == "健康码"`, true}, {`code != "健康码"`, false},
 		{`none == pairs.missing`, true}, {`yes == true`, true}, {`at == at`, true}, {`code in ["a", "健康码"]`, true}, {`code in ["a"]`, false}, {`"b" in list`, true}, {`"a" in pairs`, true}, {`code in pairs`, false}, {`not (code in list)`, true}, {`code not in list`, true}, {`1 in [1, 2]`, true}, {`not yes`, false}, {`yes && !yes`, false},
 		{`"a" + code`, "a健康码"}, {`1 + 2`, 3}, {`code contains "康"`, true}, {`code startsWith "健"`, true}, {`code endsWith "健"`, false},
 		{`yes ? "a" : "b"`, "a"}, {`len(code)`, 3}, {`len(list)`, 3}, {`list[0]`, "b"}, {`list[-1]`, "c"},
@@ -168,7 +168,8 @@ func TestFunctionsRefuseWhatTheyWouldHaveToGuess(t *testing.T) {
 		{`maskMatch(none, "*")`, "maskMatch: text is needed, and this is nil"},
 		{`none == "0"`, "== compares nil with text"}, {`"0" == none`, "== compares text with nil"}, {`yes == "true"`, "== compares true or false with text"}, {`list == list`, "== compares a list with a list"}, {`none != code`, "== compares nil with text"},
 		{`none + "a"`, "+ cannot join nil and text"}, {`code + list`, "+ cannot join text and a list"}, {`at + at`, ""},
-		{`none.a`, ""}, {`code.a`, ""}, {`none < "a"`, ""}, {`none contains "a"`, "contains needs text on both sides, and these are nil and text"}, {`"a" startsWith none`, "startsWith needs"}, {`list endsWith "a"`, "endsWith needs"},
+		{`none.a`, ".a is asked of nil"}, {`code.a`, ".a is asked of text"}, {`pairs.missing.a`, ".a is asked of nil"}, {`people.name`, ".name is asked of a list"}, {`map(list, .a)`, ".a is asked of text"},
+		{`none < "a"`, ""}, {`none contains "a"`, "contains needs text on both sides, and these are nil and text"}, {`"a" startsWith none`, "startsWith needs"}, {`list endsWith "a"`, "endsWith needs"},
 		{`none in ["a"]`, "in looks for text"}, {`none in pairs`, "in looks for text"}, {`"a" in none`, "in looks into a list or a map, and this is nil"}, {`"a" in code`, "in looks into"}, {`list in [list]`, "in looks for"},
 		{`!none`, ""}, {`none ? 1 : 2`, ""}, {`sortBy(people, .missing)`, ""}, {`filter(none, true)`, ""}, {`list[9]`, ""}, {`int(code) % 0`, ""},
 	} {

@@ -129,6 +129,7 @@ func (a *adapter) obtain(ctx context.Context, k *keptToken) error {
 // keep makes a token's call and stores what it gives.
 func (a *adapter) keep(ctx context.Context, k *keptToken, c *tokenCall, old any) error {
 	f := a.frame(ctx, nil)
+	defer f.done()
 	f.env["old"] = old
 	began := f.now()
 	reply, err := f.send(c.call)
