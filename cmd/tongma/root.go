@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// The exit codes. Only verify and sandbox fault call a gateway or a backend, so only they can exit with exitUnreachable.
+// The exit codes besides 0. Only what calls a gateway or a sandbox can exit with exitUnreachable.
 const (
 	exitTrouble     = 1 // it did not work, a finding, a refusal
 	exitUsage       = 2
@@ -52,7 +52,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	command, err := root.ExecuteContextC(ctx)
-	if err == nil || errors.Is(err, context.Canceled) && ctx.Err() != nil {
+	if err == nil {
 		return 0
 	}
 	var f *failure
@@ -66,16 +66,16 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if f == errFindings {
 		return f.code
 	}
-	fmt.Fprintln(stderr, "tongma:", firstUpTo(err.Error()))
+	fmt.Fprintln(stderr, "tongma:", headline(err))
 	if f.hint != "" {
 		fmt.Fprintln(stderr, "hint:", f.hint)
 	}
 	return f.code
 }
 
-// firstUpTo drops the suggestions that cobra writes below an unknown command: the hint says where to look.
-func firstUpTo(message string) string {
-	first, _, _ := strings.Cut(message, "\n\n")
+// headline drops the suggestions that cobra writes below an unknown command: the hint says where to look.
+func headline(err error) string {
+	first, _, _ := strings.Cut(err.Error(), "\n\n")
 	return strings.TrimSpace(first)
 }
 

@@ -55,6 +55,7 @@ On SIGINT or SIGTERM /readyz says no, calls under way are answered, then the gat
 			if err != nil {
 				return fail(err, "")
 			}
+			fmt.Fprintf(cmd.OutOrStdout(), "tongma %s: gateway %s at %s\n", version, cfg.ID, n.URL())
 			return n.Run(cmd.Context())
 		},
 	}
