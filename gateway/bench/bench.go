@@ -14,7 +14,7 @@ import (
 // bench holds the processes of one run. They are started when a row first needs them, and all end with it.
 type bench struct {
 	dir       string // state of the gateways
-	profiles  string // folder for CPU profiles, "" for none
+	profiles  string // folder for profiles, "" for none
 	key       string // of all gateways
 	callerKey string
 	callerPub string

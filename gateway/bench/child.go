@@ -31,7 +31,7 @@ var roles = map[string]role{
 type (
 	hello struct {
 		Config  json.RawMessage
-		Profile string // file of a CPU profile, "" for none
+		Profile string // how the files of its profiles begin, "" for none
 	}
 	ready  struct{ Address string }
 	answer struct {
@@ -52,13 +52,21 @@ func play(name string) error {
 		return err
 	}
 	if h.Profile != "" {
-		f, err := os.Create(h.Profile)
+		cpu, err := os.Create(h.Profile + ".cpu")
 		if err != nil {
 			return err
 		}
-		defer f.Close()
-		pprof.StartCPUProfile(f)
-		defer pprof.StopCPUProfile()
+		defer cpu.Close()
+		allocs, err := os.Create(h.Profile + ".allocs")
+		if err != nil {
+			return err
+		}
+		defer allocs.Close()
+		pprof.StartCPUProfile(cpu)
+		defer func() {
+			pprof.StopCPUProfile()
+			pprof.Lookup("allocs").WriteTo(allocs, 0)
+		}()
 	}
 	address, reply, err := r.start(h.Config)
 	if err != nil {
@@ -125,7 +133,7 @@ func spawn(name string, config any, profiles string) (*child, error) {
 	}
 	h := hello{Config: raw}
 	if profiles != "" {
-		h.Profile = filepath.Join(profiles, fmt.Sprintf("%s-%d.prof", name, c.process.Process.Pid))
+		h.Profile = filepath.Join(profiles, fmt.Sprintf("%s-%d", name, c.process.Process.Pid))
 	}
 	var r ready
 	if err := errors.Join(c.in.Encode(h), c.out.Decode(&r)); err != nil {

@@ -22,7 +22,7 @@ func main() {
 	}
 	asJSON := flag.Bool("json", false, "print the figures as JSON")
 	only := flag.String("only", "", "measure these `rows` alone, such as 1,3")
-	profile := flag.String("profile", "", "leave a CPU profile of every server in this `folder`")
+	profile := flag.String("profile", "", "leave profiles of CPU time and allocations of every process in this `folder`")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		exit(errors.New("bench takes no arguments: see -help"))
