@@ -85,7 +85,6 @@ func newClient(transport *transport) *resty.Client {
 	})
 	client.SetRetryCount(0)
 	client.SetLogger(silent{})
-	client.SetPreRequestHook(putHeader)
 	return client
 }
 
@@ -95,17 +94,6 @@ type silent struct{}
 func (silent) Errorf(string, ...any) {}
 func (silent) Warnf(string, ...any)  {}
 func (silent) Debugf(string, ...any) {}
-
-// headerKey is the context key under which a call's header travels to [putHeader].
-type headerKey struct{}
-
-// putHeader replaces what resty made of the header by exactly what the adapter wrote, names as written.
-func putHeader(_ *resty.Client, r *http.Request) error {
-	if header, ok := r.Context().Value(headerKey{}).(http.Header); ok {
-		r.Header = header
-	}
-	return nil
-}
 
 // ownHeaders belong to the connection and are not an adapter's to set: a second Content-Length, for one, would let a backend and
 // whatever stands before it disagree about where a request ends.
@@ -160,7 +148,7 @@ func (h *Host) Send(ctx context.Context, call *adapters.Call) (*adapters.Reply, 
 		return nil, fault
 	}
 	ctx = context.WithValue(ctx, headerKey{}, header)
-	if after := firstSet(h.config.Timeout, call.Timeout); after > 0 {
+	if after := firstSet(h.config.Timeout, call.Timeout); after > 0 && !endsWithin(ctx, after) {
 		limited, cancel := context.WithTimeout(ctx, after)
 		defer cancel()
 		ctx = limited
@@ -174,6 +162,12 @@ func (h *Host) Send(ctx context.Context, call *adapters.Call) (*adapters.Reply, 
 		return nil, faultOf(err, standard.ReasonUnreachable)
 	}
 	return readReply(response.RawResponse, firstSet(h.config.MaxReply, call.MaxReply, defaultMaxReply))
+}
+
+// endsWithin says whether ctx ends by itself after at most that time.
+func endsWithin(ctx context.Context, after time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) <= after
 }
 
 // resolve gives the URL to call: a configured endpoint with the target behind it, which can change neither scheme nor host.

@@ -43,6 +43,10 @@ func newTransport(connections int) *transport {
 	}
 }
 
+// headerKey is the context key under which a call's header travels past resty, which would add to it and write its names in its
+// own way: it goes out exactly as the adapter wrote it.
+type headerKey struct{}
+
 // RoundTrip implements [http.RoundTripper]. The connection is free for another call when the reply's body has been read to its
 // end and closed.
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -56,6 +60,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 			}
 			return nil, err
 		}
+	}
+	if header, ok := r.Context().Value(headerKey{}).(http.Header); ok {
+		r.Header = header
 	}
 	// An end of the context makes every operation on the connection fail from then on.
 	stop := context.AfterFunc(r.Context(), func() { c.SetDeadline(time.Unix(1, 0)) })
