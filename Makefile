@@ -11,6 +11,9 @@ CROSSCHECK   ?= 20000
 
 say = @printf '\n== %s\n' "$(1)"
 
+export GO
+# A checkout that belongs to another user must build as well; the version comes from LDFLAGS.
+export GOFLAGS += -buildvcs=false
 .DEFAULT_GOAL := help
 .PHONY: help demo build test lint unit engines bench fuzz clean prepare
 
