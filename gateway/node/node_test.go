@@ -155,6 +155,8 @@ func TestWhatCannotStartLeavesNothingOpen(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			cfg.Listen = freeAddress(t)
+			free := cfg.Listen
 			tt.spoil(cfg)
 			n, err := New(cfg)
 			if err == nil {
@@ -164,6 +166,22 @@ func TestWhatCannotStartLeavesNothingOpen(t *testing.T) {
 			if !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
+			l, err := net.Listen("tcp", free)
+			if err != nil {
+				t.Fatalf("the listener is still open: %v", err)
+			}
+			l.Close()
 		})
 	}
+}
+
+// freeAddress gives a loopback address that nobody listens at.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
