@@ -49,16 +49,6 @@ type operand struct {
 	expr    *expression
 }
 
-// scope is what an expression may name.
-type scope struct {
-	names    types.Map
-	bindings map[string]*binding
-}
-
-func (s *scope) child() *scope {
-	return &scope{names: maps.Clone(s.names), bindings: maps.Clone(s.bindings)}
-}
-
 // compile compiles src in a scope, or reports why not and gives nil.
 func (c *compiler) compile(sc *scope, s scalar) *expression {
 	rules := &rules{}
