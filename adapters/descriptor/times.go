@@ -1,9 +1,9 @@
 package descriptor
 
 import (
-	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 var timeFunctions = []function{
@@ -61,16 +61,35 @@ func fromEpoch(f func(int64) time.Time) func(...any) (any, error) {
 	}
 }
 
-// layoutParts are the letters of layouts as protocols write them.
-var layoutParts = strings.NewReplacer("yyyy", "2006", "MM", "01", "dd", "02", "HH", "15", "mm", "04", "ss", "05", ".SSS", ".000", ".S", ".0", "Z", "Z07:00")
+// layoutParts are the parts of layouts as protocols write them, and as Go does. A fraction stands behind the seconds at the end.
+var layoutParts = []struct{ part, inGo string }{
+	{"yyyy", "2006"}, {"MM", "01"}, {"dd", "02"}, {"HH", "15"}, {"mm", "04"}, {"ss.SSS", "05.000"}, {"ss.S", "05.0"}, {"ss", "05"},
+}
 
-// layoutRule is what a layout may be: a fraction stands behind the seconds, a zone at the end.
-var layoutRule = regexp.MustCompile(`^(?:yyyy|MM|dd|HH|mm|ss|[ /:T年月日时分秒-])*?(?:ss\.SSS|ss\.S)?Z?$`)
-
-// goLayout translates yyyy-MM-dd HH:mm:ss.SSS. A Z stands for the zone that a text writes itself, as Z or +08:00.
+// goLayout translates yyyy-MM-dd HH:mm:ss.SSS. A Z at the end stands for the zone that a text writes itself, as Z or +08:00.
 func goLayout(layout string) (string, error) {
-	if len(layout) > 64 || !layoutRule.MatchString(layout) {
+	rest, zoned := strings.CutSuffix(layout, "Z")
+	out := make([]byte, 0, 64)
+next:
+	for rest != "" && len(out) < 64 {
+		for _, p := range layoutParts {
+			after, ok := strings.CutPrefix(rest, p.part)
+			if ok && (after == "" || !strings.Contains(p.part, ".")) {
+				out, rest = append(out, p.inGo...), after
+				continue next
+			}
+		}
+		c, size := utf8.DecodeRuneInString(rest)
+		if !strings.ContainsRune(" -/:T年月日时分秒", c) {
+			break
+		}
+		out, rest = append(out, rest[:size]...), rest[size:]
+	}
+	if rest != "" {
 		return "", plain("a layout is made of yyyy MM dd HH mm ss .SSS Z and separators")
 	}
-	return layoutParts.Replace(layout), nil
+	if zoned {
+		out = append(out, "Z07:00"...)
+	}
+	return string(out), nil
 }
