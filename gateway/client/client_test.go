@@ -268,7 +268,9 @@ func TestWhatIsTamperedWithIsNotBelieved(t *testing.T) {
 				w.Write(make([]byte, 64<<10))
 			}
 		}, ErrSignature},
-		{"a proxy's trouble", func(_ http.Handler, w http.ResponseWriter, r *http.Request) { http.Error(w, "no upstream", http.StatusBadGateway) }, ErrUnreachable},
+		{"a proxy's trouble", func(_ http.Handler, w http.ResponseWriter, r *http.Request) {
+			http.Error(w, "no upstream", http.StatusBadGateway)
+		}, ErrUnreachable},
 		{"cut", func(_ http.Handler, w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			io.WriteString(w, "{")
