@@ -79,7 +79,7 @@ func (b *bench) backend() (*child, error) { return b.child("backend", "backend",
 // The limits of the systems that are measured. No rate is in the way, and nothing queues.
 var (
 	wide  = adapters.Limits{Concurrency: 2048, Rate: 1e6}
-	brief = adapters.Limits{Concurrency: 64, Rate: 1e6, Timeout: time.Second} // of systems that may hang
+	brief = adapters.Limits{Concurrency: 64, Rate: 1e6, Timeout: 300 * time.Millisecond} // of systems that may hang
 )
 
 // gateway gives a gateway with that many systems.

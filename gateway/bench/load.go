@@ -50,7 +50,8 @@ type outcome struct {
 	Max      time.Duration
 	Wrong    int
 	Shown    string
-	// Breaker is the longest time that an answer took of those which the breaker gave, and Turned how many there were.
+	// Breaker is the longest time that an answer of the breaker took, of those to requests made after its first one, and Turned
+	// how many those were. Who asked before had to wait until the system was known to be ill.
 	Breaker time.Duration
 	Turned  int
 }
@@ -127,6 +128,7 @@ func (p *prepared) measure() (outcome, error) {
 	}
 	slices.Sort(m.took)
 	o := m.told
+	o.breaker(m.turned)
 	o.Seconds, o.P50, o.P99, o.Max = elapsed.Seconds(), m.took[len(m.took)/2], m.took[len(m.took)*99/100], m.took[len(m.took)-1]
 	return o, nil
 }
@@ -139,8 +141,34 @@ type meter struct {
 	began    []time.Time
 	took     []time.Duration
 
-	mu   sync.Mutex
-	told outcome
+	mu     sync.Mutex
+	told   outcome
+	turned []turned // by an open breaker
+}
+
+// turned is an answer of an open breaker.
+type turned struct {
+	began time.Time
+	took  time.Duration
+}
+
+// breaker fills in what is told of it.
+func (o *outcome) breaker(answers []turned) {
+	if len(answers) == 0 {
+		return
+	}
+	open := answers[0].began.Add(answers[0].took)
+	for _, a := range answers {
+		if end := a.began.Add(a.took); end.Before(open) {
+			open = end
+		}
+	}
+	for _, a := range answers {
+		if a.began.After(open) {
+			o.Turned++
+			o.Breaker = max(o.Breaker, a.took)
+		}
+	}
 }
 
 // closed sends the next request as soon as the last one is answered.
@@ -204,8 +232,7 @@ func (m *meter) exchange(c *conn, i int, began time.Time) error {
 	}
 	m.told.Wrong++
 	if bytes.Contains(body, isTurned) {
-		m.told.Turned++
-		m.told.Breaker = max(m.told.Breaker, m.took[i])
+		m.turned = append(m.turned, turned{began, m.took[i]})
 	}
 	return nil
 }

@@ -169,8 +169,8 @@ func systems(b *bench) ([]figure, error) {
 const (
 	crowdSystems = 8
 	hangingRate  = 100 // calls a second for the system that hangs
-	hangSeconds  = 3   // thrice its timeout
-	hangPairs    = 5
+	hangSeconds  = 1   // thrice its timeout
+	hangPairs    = 11
 )
 
 // hanging measures the others while the first of eight systems hangs, beginning with the moment at which it starts to.
@@ -183,6 +183,7 @@ func hanging(b *bench) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
+	rate /= 2 // two loads at once are more than one
 	others := job{
 		Address: crowd.address, Kind: bySession, First: 1, Systems: crowdSystems - 1,
 		Requests: int(rate * hangSeconds), Connections: 2 * connections, Rate: rate,
