@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -34,7 +33,6 @@ type backend struct {
 type hang struct {
 	system string
 	over   chan struct{}
-	once   sync.Once
 }
 
 // backendQuestion sets which system hangs, "" for none.

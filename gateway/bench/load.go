@@ -1,18 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"net"
-	"net/http/httputil"
 	"runtime"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -23,12 +16,12 @@ import (
 type job struct {
 	Address     string // host:port
 	Kind        kind
-	First       int     // index of the first system that is asked
-	Systems     int     // how many are asked, in turn
-	Scans       int     // distinct codes; 0: each request has its own
-	Warm        bool    // ask for each code once before the time is taken
-	Slow        bool    // codes that the backend takes its time for
-	Requests    int     //
+	First       int  // index of the first system that is asked
+	Systems     int  // how many are asked, in turn
+	Scans       int  // distinct codes; 0: each request has its own
+	Warm        bool // ask for each code once before the time is taken
+	Slow        bool // codes that the backend takes its time for
+	Requests    int
 	Connections int     // kept alive, each with one request under way
 	Rate        float64 // requests a second at even distances; 0: each connection sends as soon as it has its answer
 }
@@ -212,7 +205,7 @@ func (m *meter) pace(begin time.Time, rate float64) {
 
 var (
 	isVerified = []byte(`"outcome":"verified"`)
-	isAnswered = []byte(`"code":"0"`) // by the dialect
+	isAnswered = []byte(`{"code":"0","data":"{`) // by the dialect
 	isTurned   = []byte(`"code":"breaker_open"`)
 )
 
@@ -222,7 +215,7 @@ func (m *meter) exchange(c *conn, i int, began time.Time) error {
 		return err
 	}
 	m.took[i] = time.Since(began)
-	if bytes.Contains(body, isVerified) || bytes.HasPrefix(body, []byte(`{"code":"0","data":"{`)) {
+	if bytes.Contains(body, isVerified) || bytes.HasPrefix(body, isAnswered) {
 		return nil
 	}
 	m.mu.Lock()
@@ -235,61 +228,6 @@ func (m *meter) exchange(c *conn, i int, began time.Time) error {
 		m.turned = append(m.turned, turned{began, m.took[i]})
 	}
 	return nil
-}
-
-// conn is a connection that costs as little as it can: requests are written as they stand, replies read without a header map.
-type conn struct {
-	net.Conn
-	r    *bufio.Reader
-	body []byte
-}
-
-// patience bounds every exchange.
-const patience = 20 * time.Second
-
-func dial(address string) (*conn, error) {
-	c, err := net.Dial("tcp", address)
-	if err != nil {
-		return nil, err
-	}
-	c.SetDeadline(time.Now().Add(patience))
-	return &conn{Conn: c, r: bufio.NewReaderSize(c, 8<<10)}, nil
-}
-
-// do sends a request and gives the reply's body, which is good until the next one.
-func (c *conn) do(request []byte) ([]byte, error) {
-	if _, err := c.Write(request); err != nil {
-		return nil, err
-	}
-	length, chunked, err := c.head()
-	if err != nil {
-		return nil, err
-	}
-	if chunked {
-		return io.ReadAll(httputil.NewChunkedReader(c.r))
-	}
-	c.body = slices.Grow(c.body[:0], length)[:length]
-	_, err = io.ReadFull(c.r, c.body)
-	return c.body, err
-}
-
-// head reads to the end of the header.
-func (c *conn) head() (length int, chunked bool, err error) {
-	for {
-		line, err := c.r.ReadSlice('\n')
-		if err != nil {
-			return 0, false, fmt.Errorf("reply: %w", err)
-		}
-		if len(line) <= 2 {
-			return length, chunked, nil
-		}
-		if value, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
-			if length, err = strconv.Atoi(strings.TrimSpace(string(value))); err != nil {
-				return 0, false, err
-			}
-		}
-		chunked = chunked || bytes.HasPrefix(line, []byte("Transfer-Encoding: chunked"))
-	}
 }
 
 func startLoad(raw json.RawMessage) (string, func(json.RawMessage) (any, error), error) {
