@@ -47,7 +47,7 @@ var keepers = []keeper{
 	{library: "github.com/labstack/echo", rooms: []string{"tongma/gateway/api"}},
 	{library: "github.com/go-resty/resty", rooms: []string{"tongma/gateway/upstream"}},
 	{library: "github.com/sony/gobreaker", rooms: []string{"tongma/gateway/upstream"}},
-	{library: "github.com/hashicorp/golang-lru", rooms: []string{"tongma/gateway"}},
+	{library: "github.com/hashicorp/golang-lru", rooms: []string{"tongma/gateway", "tongma/adapters/descriptor"}},
 	{library: "github.com/expr-lang/expr", rooms: []string{"tongma/adapters/descriptor"}},
 	{library: "github.com/spf13/cobra", rooms: []string{"tongma/cmd/tongma"}},
 	{library: "github.com/emmansun/gmsm", rooms: []string{"tongma/standard/sm"}},

@@ -7,30 +7,28 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"tongma/adapters"
 	"tongma/standard"
 )
 
-// adapter is a descriptor with a host. Its tokens are its only state, frames aside, which are kept for the room that they have.
+// adapter is a descriptor with a host. Its tokens are its only state.
 type adapter struct {
 	*Descriptor
 	host  adapters.Host
 	cred  map[string]any
 	unset string // a declared credential that is not configured
-	kept  map[string]*keptToken
+	kept  map[string]*tokenValues
 
 	random map[string]any
-	frames sync.Pool // of *frame
 }
 
 // Open connects the descriptor to a host.
 func (d *Descriptor) Open(host adapters.Host) adapters.Adapter { return d.open(host) }
 
 func (d *Descriptor) open(host adapters.Host) *adapter {
-	a := &adapter{Descriptor: d, host: host, cred: map[string]any{}, kept: map[string]*keptToken{}}
+	a := &adapter{Descriptor: d, host: host, cred: map[string]any{}, kept: map[string]*tokenValues{}}
 	for _, c := range d.info.Credentials {
 		value, ok := host.Credential(c.Name)
 		if !ok {
@@ -39,7 +37,7 @@ func (d *Descriptor) open(host adapters.Host) *adapter {
 		a.cred[c.Name] = value
 	}
 	for name, t := range d.tokens {
-		a.kept[name] = newKeptToken(t)
+		a.kept[name] = newTokenValues(t)
 	}
 	a.random = map[string]any{"hex": a.draw(alphabet[:16]), "digits": a.draw(alphabet[:10]), "alnum": a.draw(alphabet)}
 	return a
@@ -127,11 +125,8 @@ func input(q *adapters.Query, name string) string {
 	return ""
 }
 
-// errRenew says that the backend refused a token of this generation.
-type errRenew struct {
-	token      string
-	generation uint64
-}
+// errRenew says that the backend refused the token that the call was made with.
+type errRenew struct{ token string }
 
 func (errRenew) Error() string { return "a token is to be renewed" }
 
@@ -249,7 +244,7 @@ func (f *frame) insist(st *step) (string, error) {
 		switch {
 		case errors.As(err, &renew) && !renewed:
 			renewed = true
-			if err := f.renew(renew); err != nil {
+			if err := f.renew(renew.token); err != nil {
 				return "", err
 			}
 		case errors.As(err, &asked) && again < maxAgain:
@@ -313,7 +308,7 @@ func (f *frame) outcome(clauses []clause, status int) (string, error) {
 func (f *frame) clause(cl clause) (string, error) {
 	switch cl.is {
 	case "renew":
-		return "", errRenew{cl.token, f.generations[cl.token]}
+		return "", errRenew{cl.token}
 	case "busy", "quota":
 		after, err := f.after(cl)
 		if err != nil {

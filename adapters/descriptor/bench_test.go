@@ -40,8 +40,7 @@ func benchmark(b *testing.B, d *Descriptor, fx fixture) {
 	host := &player{now: now, replies: replies, credentials: fx.Cred}
 	a := d.open(host)
 	for name, value := range fx.Token {
-		k := a.kept[name]
-		k.value, k.generation, k.fetched, k.expires = value, 1, now, now.Add(time.Hour)
+		a.kept[name].give(value, now)
 	}
 	q := &adapters.Query{Place: adapters.PlaceOf(standard.Place{Region: "330100"}, nil)}
 	if !fx.recognise(d, a, &q.Ticket) {

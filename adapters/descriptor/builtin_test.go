@@ -47,8 +47,7 @@ func (fx fixture) play(t testing.TB, d *Descriptor) map[string]any {
 	}
 	a := d.open(&script{fixture: &fx, now: now, differ: func(string, string, string) {}})
 	for name, value := range fx.Token {
-		k := a.kept[name]
-		k.value, k.generation, k.fetched, k.expires = value, 1, now, now.Add(time.Hour)
+		a.kept[name].give(value, now)
 	}
 	return fx.verify(d, a)
 }

@@ -231,9 +231,17 @@ func (c *compiler) token(name string, spec tokenSpec) *token {
 		}
 		return out
 	}
-	t.obtain = compile(spec.obtain, c.tokenScope())
+	sc := c.tokenScope()
+	if spec.per != nil {
+		o := c.wantsText(c.perScope(), *spec.per, "per")
+		if !spec.per.isExpr || o.expr != nil && o.expr.constant {
+			c.find(spec.per.at, "per is the same always", "leave it out, or say for what each value is, such as  per: =place.ids.device")
+		}
+		t.per, sc.names["per"] = &o, types.String
+	}
+	t.obtain = compile(spec.obtain, sc)
 	if spec.renewal != nil {
-		sc := c.tokenScope()
+		sc := sc.child()
 		sc.names["old"] = types.Any
 		t.renewal = compile(spec.renewal, sc)
 	}

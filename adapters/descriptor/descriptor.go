@@ -96,6 +96,7 @@ type clause struct {
 // token is what must be fetched before a call.
 type token struct {
 	name            string
+	per             *operand // one value is kept for each text that it gives; nil: one for all
 	obtain, renewal *tokenCall
 	lives, renew    time.Duration
 }

@@ -72,14 +72,18 @@ var elsewhere = map[string]string{
 	"it":       "it is there in others.region and others.status only",
 	"string":   "text(x) makes text",
 	"token":    "a call that fetches a token cannot use one",
+	"per":      "it is there in the calls of a token that has per only",
 	"scan":     tokenForAll,
 	"ticket":   tokenForAll,
-	"place":    tokenForAll,
-	"caller":   tokenForAll,
-	"operator": tokenForAll,
+	"place":    tokenPerPlace,
+	"caller":   tokenPerPlace,
+	"operator": tokenPerPlace,
 }
 
-const tokenForAll = "a token is fetched once for everybody: its call knows neither the scan nor the place"
+const (
+	tokenForAll   = "a token is fetched once for everybody: its call knows neither the scan nor the place"
+	tokenPerPlace = tokenForAll + "; if there is one for each, give it  per: =place.ids.device  and read that as per"
+)
 
 func mendName(sc *scope, name string) string {
 	if mend, ok := elsewhere[name]; ok {

@@ -214,7 +214,7 @@ type rules struct {
 var groups = []string{"ticket", "place", "caller", "operator", "cred", "token", "random", "sent", "http", "tables"}
 
 // reserved are the other names that the language has, in some places or in all; no name of a descriptor can be one of them.
-var reserved = []string{"scan", "now", "uuid", "old", "it", "body", "nil", "true", "false", "in", "not", "and", "or", "let", "if", "else", "matches", "contains", "startsWith", "endsWith"}
+var reserved = []string{"scan", "now", "uuid", "old", "per", "it", "body", "nil", "true", "false", "in", "not", "and", "or", "let", "if", "else", "matches", "contains", "startsWith", "endsWith"}
 
 func (r *rules) refuse(n ast.Node, what, mend string) {
 	if r.what == "" {

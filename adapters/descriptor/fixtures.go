@@ -138,12 +138,12 @@ func (fx *fixture) run(d *Descriptor, line int) FixtureResult {
 	host := &script{fixture: fx, now: now, differ: differ}
 	a := d.open(host)
 	for name, value := range fx.Token {
-		k := a.kept[name]
-		if k == nil {
+		values := a.kept[name]
+		if values == nil {
 			differ("token", "a token of the descriptor", name)
 			return out
 		}
-		k.value, k.generation, k.fetched, k.expires = value, 1, now, now.Add(time.Hour)
+		values.give(value, now)
 	}
 	got := fx.verify(d, a)
 	if host.calls < len(fx.Calls) {

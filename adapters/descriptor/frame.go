@@ -15,21 +15,21 @@ import (
 
 // frame is one run of a descriptor: the values of all names, and the machine that runs its expressions.
 type frame struct {
-	a           *adapter
-	ctx         context.Context
-	q           *adapters.Query // nil for a token's call
-	env         map[string]any
-	tokens      map[string]any    // env["token"]
-	generations map[string]uint64 // of the tokens that the last call used
-	asked       time.Time         // when the first call of verify began
-	vm          vm.VM
+	a      *adapter
+	ctx    context.Context
+	q      *adapters.Query // nil for a token's call
+	env    map[string]any
+	tokens map[string]any       // env["token"]
+	used   map[string]usedToken // the tokens that the last call used
+	asked  time.Time            // when the first call of verify began
+	vm     vm.VM
 }
 
 // frame makes the names of a verification that its expressions read; of a token's call, when q is nil.
 func (a *adapter) frame(ctx context.Context, q *adapters.Query) *frame {
 	f, ok := a.frames.Get().(*frame)
 	if !ok {
-		f = &frame{a: a, env: map[string]any{}, tokens: map[string]any{}, generations: map[string]uint64{}}
+		f = &frame{a: a, env: map[string]any{}, tokens: map[string]any{}, used: map[string]usedToken{}}
 	}
 	f.ctx, f.q = ctx, q
 	f.env["cred"], f.env["tables"], f.env["random"], f.env["uuid"] = a.cred, a.tables, a.random, a.uuid
@@ -49,7 +49,7 @@ func (a *adapter) frame(ctx context.Context, q *adapters.Query) *frame {
 func (f *frame) done() {
 	clear(f.env)
 	clear(f.tokens)
-	clear(f.generations)
+	clear(f.used)
 	clear(f.vm.Stack[:cap(f.vm.Stack)])
 	f.ctx, f.q, f.asked = nil, nil, time.Time{}
 	f.a.frames.Put(f)

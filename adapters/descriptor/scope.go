@@ -50,7 +50,7 @@ func members(names ...string) types.Map {
 	return m
 }
 
-// tokenScope is what a token's call may name: nothing of the person or the place, because one token serves all.
+// tokenScope is what a token's call may name: nothing of the person or the place, because one token serves all whose per is the same.
 func (c *compiler) tokenScope() *scope {
 	cred := types.Map{}
 	for _, cr := range c.spec.credentials {
@@ -66,6 +66,15 @@ func (c *compiler) tokenScope() *scope {
 		"random": types.Map{"hex": draw, "alnum": draw, "digits": draw},
 		"uuid":   types.TypeOf(func() string { return "" }),
 	}}
+}
+
+// perScope is what may say for whom a token is: nothing that changes with every scan or every moment.
+func (c *compiler) perScope() *scope {
+	sc := c.baseScope()
+	for _, name := range []string{"scan", "ticket", "token", "now", "random", "uuid"} {
+		delete(sc.names, name)
+	}
+	return sc
 }
 
 // documentNames are the members of ticket that a document has. A scan has none of them, whatever stands in it.

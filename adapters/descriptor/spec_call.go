@@ -53,6 +53,7 @@ type tokenSpec struct {
 	at              position
 	obtain, renewal *callSpec
 	value, expires  *scalar
+	per             *scalar
 	lives, renew    time.Duration
 }
 
@@ -79,6 +80,8 @@ func (r *reader) token(n *yaml.Node) tokenSpec {
 		"expires": r.value(&t.expires, "expires"),
 		"lives":   r.duration(&t.lives, "lives"),
 		"renew":   r.duration(&t.renew, "renew"),
+		"per":     r.value(&t.per, "per"),
+		"scope":   r.word("scope", "node", "leave it out unless the token belongs to one machine"),
 	}, "obtain", "value")
 	if t.expires == nil && t.lives == 0 {
 		r.find(t.at, "a token needs lives or expires", "say how long it lives, such as  lives: 24h")

@@ -94,10 +94,18 @@ func (r *reader) freshness(f *adapters.Freshness) func(*yaml.Node) {
 
 func (r *reader) effects(into *bool) func(*yaml.Node) {
 	return func(n *yaml.Node) {
+		r.word("effects", "visit", "leave it out unless the backend records each call as a visit")(n)
+		*into = n.Value == "visit"
+	}
+}
+
+// word reads a key that has one possible value.
+func (r *reader) word(key, only, mend string) func(*yaml.Node) {
+	return func(n *yaml.Node) {
 		var s string
-		r.text(&s, "effects")(n)
-		if *into = s == "visit"; !*into {
-			r.find(at(n), "effects is not visit", "leave it out unless the backend records each call as a visit")
+		r.text(&s, key)(n)
+		if s != only {
+			r.find(at(n), key+" is not "+only, mend)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package descriptor
 
 import (
+	"net/http"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -11,6 +12,10 @@ var timeFunctions = []function{
 	{"millis", "millis(t): milliseconds since 1970 as a number", onTime(func(t time.Time) any { return int(t.UnixMilli()) }), sig(new(func(time.Time) int))},
 	{"fromSeconds", "fromSeconds(x): the time so many seconds after 1970", fromEpoch(func(n int64) time.Time { return time.Unix(n, 0) }), sig(new(func(any) time.Time))},
 	{"fromMillis", "fromMillis(x): the time so many milliseconds after 1970", fromEpoch(time.UnixMilli), sig(new(func(any) time.Time))},
+	{"httpTime", "httpTime(x): the time that the headers Date and Last-Modified write", onText(func(s string) (any, error) {
+		t, err := http.ParseTime(s)
+		return t, opaque(err, "the text is not a time as HTTP writes it")
+	}), sig(new(func(string) time.Time))},
 	{"duration", `duration(x): a time span such as "500ms", "60s", "24h"`, onText(func(s string) (any, error) {
 		d, err := time.ParseDuration(s)
 		return d, opaque(err, `write it like "60s"`)

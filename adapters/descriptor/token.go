@@ -6,13 +6,67 @@ import (
 	"sync"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"tongma/adapters"
 	"tongma/standard"
 )
 
+// maxKept bounds how many values of a token with per are kept at once; who asks for one more than that makes the one forgotten
+// that has not been used for longest.
+const maxKept = 16384
+
+// tokenValues keeps a token's values: one, or one for each text that per gives.
+type tokenValues struct {
+	*token
+	single *keptToken
+	each   *lru.Cache[string, *keptToken]
+	start  func(*keptToken) // if there is one, sees each value before it is used
+}
+
+func newTokenValues(t *token) *tokenValues {
+	v := &tokenValues{token: t}
+	if t.per == nil {
+		v.single = newKeptToken(t, "")
+		return v
+	}
+	v.each, _ = lru.New[string, *keptToken](maxKept) // its one error is a size below 1
+	return v
+}
+
+// of gives the value that is kept for a text of per.
+func (v *tokenValues) of(per string) *keptToken {
+	k := v.single
+	if v.each != nil {
+		k, _ = v.each.Get(per)
+	}
+	if k == nil {
+		k = newKeptToken(v.token, per)
+		if other, ok, _ := v.each.PeekOrAdd(per, k); ok {
+			k = other
+		}
+	}
+	if v.start != nil {
+		v.start(k)
+	}
+	return k
+}
+
+// give makes each value what a fixture says, as if it had been fetched now.
+func (v *tokenValues) give(value any, now time.Time) {
+	v.start = func(k *keptToken) {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if k.generation == 0 {
+			k.value, k.generation, k.fetched, k.expires = value, 1, now, now.Add(time.Hour)
+		}
+	}
+}
+
 // keptToken is the current value of a token. One fetch runs at a time; whoever else needs the token waits for it.
 type keptToken struct {
 	*token
+	key      string        // what per gave
 	fetching chan struct{} // holds one element while nobody fetches
 
 	mu         sync.Mutex
@@ -23,8 +77,8 @@ type keptToken struct {
 	refused    bool // the backend refused this generation
 }
 
-func newKeptToken(t *token) *keptToken {
-	k := &keptToken{token: t, fetching: make(chan struct{}, 1)}
+func newKeptToken(t *token, key string) *keptToken {
+	k := &keptToken{token: t, key: key, fetching: make(chan struct{}, 1)}
 	k.fetching <- struct{}{}
 	return k
 }
@@ -46,24 +100,50 @@ func (f *frame) fetch(name string) error {
 	if _, ok := f.tokens[name]; ok {
 		return nil
 	}
-	value, generation, err := f.a.token(f.ctx, f.a.kept[name])
+	values := f.a.kept[name]
+	per, err := f.per(values.token)
 	if err != nil {
 		return err
 	}
-	f.tokens[name], f.generations[name] = value, generation
+	k := values.of(per)
+	value, generation, err := f.a.token(f.ctx, k)
+	if err != nil {
+		return err
+	}
+	f.tokens[name], f.used[name] = value, usedToken{k, generation}
 	return nil
 }
 
-// renew fetches a new token, unless somebody has done so since this frame read it.
-func (f *frame) renew(r errRenew) error {
-	k := f.a.kept[r.token]
-	k.mu.Lock()
-	if k.generation == r.generation {
-		k.refused = true
+// per gives the text that a token is kept for.
+func (f *frame) per(t *token) (string, error) {
+	if t.per == nil {
+		return "", nil
 	}
-	k.mu.Unlock()
-	delete(f.tokens, r.token)
-	return f.fetch(r.token)
+	what := "per of token " + t.name
+	per, err := f.textOf(*t.per, what)
+	if err == nil && per == "" {
+		err = fault(what + " gave nothing")
+	}
+	return per, err
+}
+
+// usedToken is the generation of a value that a call was made with.
+type usedToken struct {
+	*keptToken
+	generation uint64
+}
+
+// renew fetches a new token, unless somebody has done so since this frame read it.
+func (f *frame) renew(name string) error {
+	if used, ok := f.used[name]; ok {
+		used.mu.Lock()
+		if used.keptToken.generation == used.generation {
+			used.refused = true
+		}
+		used.mu.Unlock()
+	}
+	delete(f.tokens, name)
+	return f.fetch(name)
 }
 
 // token gives a good value, fetching one if there is none. A value that is good but due is used while one caller renews it.
@@ -130,7 +210,7 @@ func (a *adapter) obtain(ctx context.Context, k *keptToken) error {
 func (a *adapter) keep(ctx context.Context, k *keptToken, c *tokenCall, old any) error {
 	f := a.frame(ctx, nil)
 	defer f.done()
-	f.env["old"] = old
+	f.env["old"], f.env["per"] = old, k.key
 	began := f.now()
 	reply, err := f.send(c.call)
 	if err != nil {
