@@ -145,7 +145,7 @@ verify:
     then: {c: =json(body)}
     outcome: [{when: '=c.code == "0"', is: verified}]
 record:
-  status: '=a == nil && b == nil ? c.status : b.status'
+  status: '=a == nil && b == nil ? c.status : a == "SAMPLEfirst" ? b.status : "99"'
 `)
 	for scan, want := range map[string]standard.Status{"first": standard.Red, "other": standard.Green} {
 		s := &stage{backend: func(c *adapters.Call) (*adapters.Reply, error) {

@@ -39,11 +39,11 @@ func (s *issuer) Send(ctx context.Context, c *adapters.Call) (*adapters.Reply, e
 		s.calls = map[string]int{}
 	}
 	s.calls[path]++
-	s.mu.Unlock()
 	takes := s.takes
 	if path == "/check" {
 		takes = s.answers
 	}
+	s.mu.Unlock()
 	if takes > 0 {
 		select {
 		case <-time.After(takes):
@@ -236,6 +236,34 @@ func TestAHundredRefusalsAtOnceRenewOnce(t *testing.T) {
 		wg.Wait()
 		if failed.Load() != 0 || s.count("/renew") != 1 || s.count("/obtain") != 1 || s.count("/check") != 201 {
 			t.Errorf("%d failed, %v", failed.Load(), s.calls)
+		}
+	})
+}
+
+func TestALateRefusalOfAnOldTokenRenewsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &issuer{}
+		a := parse(t, withToken).Open(s)
+		if err := verify(t, a); err != nil {
+			t.Fatal(err)
+		}
+		s.answers = 5 * time.Second
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := verify(t, a); err != nil { // it is refused when somebody else has a new token already
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		s.mu.Lock()
+		s.answers, s.given = 0, s.given+1
+		s.mu.Unlock()
+		if err := verify(t, a); err != nil || s.count("/obtain") != 2 {
+			t.Error(err, s.calls)
+		}
+		wg.Wait()
+		if s.count("/obtain") != 2 {
+			t.Errorf("%d fetches", s.count("/obtain"))
 		}
 	})
 }
