@@ -7,13 +7,14 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"tongma/adapters"
 	"tongma/standard"
 )
 
-// adapter is a descriptor with a host. Its tokens are its only state.
+// adapter is a descriptor with a host. Its tokens are its only state, frames aside, which are kept for the room that they have.
 type adapter struct {
 	*Descriptor
 	host  adapters.Host
@@ -22,6 +23,7 @@ type adapter struct {
 	kept  map[string]*tokenValues
 
 	random map[string]any
+	frames sync.Pool // of *frame
 }
 
 // Open connects the descriptor to a host.
