@@ -7,14 +7,13 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"tongma/adapters"
 	"tongma/standard"
 )
 
-// adapter is a descriptor with a host. Its tokens are its only state, frames aside, which are kept for the room that they have.
+// adapter is a descriptor with a host. Its tokens are its only state.
 type adapter struct {
 	*Descriptor
 	host  adapters.Host
@@ -23,7 +22,6 @@ type adapter struct {
 	kept  map[string]*tokenValues
 
 	random map[string]any
-	frames sync.Pool // of *frame
 }
 
 // Open connects the descriptor to a host.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/expr-lang/expr/vm"
@@ -25,13 +26,15 @@ type frame struct {
 	vm     vm.VM
 }
 
+// frames are kept for the room that they have. All adapters share them, so that those in use are few and stay near the processor.
+var frames = sync.Pool{New: func() any {
+	return &frame{env: map[string]any{}, tokens: map[string]any{}, used: map[string]usedToken{}}
+}}
+
 // frame makes the names of a verification that its expressions read; of a token's call, when q is nil.
 func (a *adapter) frame(ctx context.Context, q *adapters.Query) *frame {
-	f, ok := a.frames.Get().(*frame)
-	if !ok {
-		f = &frame{a: a, env: map[string]any{}, tokens: map[string]any{}, used: map[string]usedToken{}}
-	}
-	f.ctx, f.q = ctx, q
+	f := frames.Get().(*frame)
+	f.a, f.ctx, f.q = a, ctx, q
 	f.env["cred"], f.env["tables"], f.env["random"], f.env["uuid"] = a.cred, a.tables, a.random, a.uuid
 	f.env["now"] = f.now()
 	if q == nil {
@@ -51,8 +54,8 @@ func (f *frame) done() {
 	clear(f.tokens)
 	clear(f.used)
 	clear(f.vm.Stack[:cap(f.vm.Stack)])
-	f.ctx, f.q, f.asked = nil, nil, time.Time{}
-	f.a.frames.Put(f)
+	f.a, f.ctx, f.q, f.asked = nil, nil, nil, time.Time{}
+	frames.Put(f)
 }
 
 // surroundings makes the names of where, by whom and for whom is verified.
