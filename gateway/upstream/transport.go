@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -65,7 +66,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Header = header
 	}
 	// An end of the context makes every operation on the connection fail from then on.
-	stop := context.AfterFunc(r.Context(), func() { c.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(r.Context(), func() { c.SetDeadline(past) })
 	response, err := c.exchange(r)
 	if err != nil {
 		stop()
@@ -128,7 +129,7 @@ func (t *transport) take(address string) *conn {
 		idle[len(idle)-1] = nil
 		t.idle[address] = idle[:len(idle)-1]
 		t.mu.Unlock()
-		if time.Since(c.since) < idleTime && isQuiet(c.socket, c.since) {
+		if time.Since(c.since) < idleTime && isQuiet(c.socket, c.since) && c.isDrained() {
 			return c
 		}
 		c.Close()
@@ -172,7 +173,26 @@ type conn struct {
 	since    time.Time // when it became idle
 }
 
-var errHeader = errors.New("the reply's header is too long")
+// past is a deadline that makes an operation on a connection fail at once.
+var past = time.Unix(1, 0)
+
+// isDrained says whether TLS holds nothing that it has taken off the socket already: one record may have more in it than the
+// reply, and isQuiet does not see that. It does not wait.
+func (c *conn) isDrained() bool {
+	if c.Conn == c.socket {
+		return true
+	}
+	c.SetReadDeadline(past)
+	defer c.SetReadDeadline(time.Time{})
+	var b [1]byte
+	n, err := c.Read(b[:])
+	return n == 0 && errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+var (
+	errHeader = errors.New("the reply's header is too long")
+	errStatus = errors.New("the reply has a status that is none, or changes the protocol")
+)
 
 // exchange writes a request and reads the header of its reply.
 func (c *conn) exchange(r *http.Request) (*http.Response, error) {
@@ -188,9 +208,12 @@ func (c *conn) exchange(r *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		if response.StatusCode >= 200 {
+		switch code := response.StatusCode; {
+		case code >= 200:
 			c.limit.N = math.MaxInt64 // who reads the body bounds it
 			return response, nil
+		case code < 100, code == http.StatusSwitchingProtocols: // what follows is no HTTP that we asked for
+			return nil, errStatus
 		}
 	}
 }

@@ -2,9 +2,15 @@ package upstream
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +18,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"tongma/adapters"
 )
@@ -142,6 +149,92 @@ func TestWhatNobodyAskedForAnswersNobody(t *testing.T) {
 			t.Errorf("%s: then %q, %v", name, body, err)
 		}
 		h.Close()
+	}
+}
+
+// TestWhatTLSHasReadAheadAnswersNobody: one TLS record can hold a reply and more, of which the socket then shows nothing.
+func TestWhatTLSHasReadAheadAnswersNobody(t *testing.T) {
+	certificate, roots := selfSigned(t)
+	url := scripted(t, func(n int, c net.Conn, request func()) {
+		secure := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{certificate}, DynamicRecordSizingDisabled: true})
+		buf := make([]byte, 4096)
+		for first := n == 0; ; first = false {
+			if _, err := secure.Read(buf); err != nil {
+				return
+			}
+			text := reply(strings.Repeat("o", 12<<10)) // so long that its end is read past our own buffer
+			if first {
+				text += reply("another's")
+			}
+			io.WriteString(secure, text)
+		}
+	})
+	h := newHost(t, "https"+strings.TrimPrefix(url, "http"))
+	defer h.Close()
+	h.transport.tls.RootCAs = roots
+	for i := range 4 {
+		reply, err := h.Send(t.Context(), &adapters.Call{Method: "GET", Target: "/", MaxReply: 1 << 16})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body := strings.Trim(string(reply.Body), "o"); body != "" {
+			t.Errorf("call %d was answered %q", i, body)
+		}
+	}
+}
+
+func TestOneTLSConnectionServesCallAfterCall(t *testing.T) {
+	certificate, roots := selfSigned(t)
+	var made atomic.Int64
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") }))
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			made.Add(1)
+		}
+	}
+	server.StartTLS()
+	defer server.Close()
+	h := newHost(t, server.URL)
+	defer h.Close()
+	h.transport.tls.RootCAs = roots
+	for range 5 {
+		if body, err := get(h); body != "ok" || err != nil {
+			t.Errorf("%q, %v", body, err)
+		}
+	}
+	if made.Load() != 1 {
+		t.Errorf("%d connections for five calls", made.Load())
+	}
+}
+
+// selfSigned makes a certificate for 127.0.0.1 and the roots that trust it.
+func selfSigned(t *testing.T) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(certificate)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots
+}
+
+func TestOnlyAnInterimReplyIsReadOver(t *testing.T) {
+	for _, status := range []string{"000 Nothing", "042 Answer", "101 Switching Protocols"} {
+		url := raw(t, "HTTP/1.1 "+status+"\r\n\r\n"+reply("ok"))
+		if body, err := get(newHost(t, url)); err == nil {
+			t.Errorf("%s: %q", status, body)
+		}
 	}
 }
 
