@@ -127,8 +127,9 @@ type Reply struct {
 type Info struct {
 	System      string // id, such as suishen
 	Name        standard.Text
-	Region      string // GB/T 2260, the home region
-	Version     string // of the descriptor
+	Region      string   // GB/T 2260, the home region
+	Systems     []System // further ones that the same backend answers for, with nothing of the scan to tell them by
+	Version     string   // of the descriptor
 	Provenance  standard.Provenance
 	Synthetic   []string // what in this dialect is invented, in words
 	Sources     []string // where its facts are from
@@ -138,6 +139,13 @@ type Info struct {
 	Limits      Limits
 	Freshness   Freshness
 	Records     bool // the backend records each call (`effects: visit`): no hedging, no blind retry
+}
+
+// System is a further system that a dialect answers for. Which one an answer is of, its record says.
+type System struct {
+	ID     string
+	Name   standard.Text
+	Region string // GB/T 2260
 }
 
 // Credential is one that a dialect needs to be configured with.

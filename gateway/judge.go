@@ -19,7 +19,7 @@ func judge(s *system, r adapters.Result, err error, began, now time.Time) findin
 	if r.Outcome != standard.Verified {
 		return notVerified(s, r)
 	}
-	if r.Record == nil || r.Record.System.ID != s.info.System {
+	if r.Record == nil || s.identities[r.Record.System.ID].ID == "" {
 		return because(s, standard.ReasonFault)
 	}
 	observed := r.ObservedAt
@@ -63,9 +63,10 @@ func (s *system) sound(r *standard.Record) *standard.Record {
 	for i := range sound.Others {
 		sound.Others[i].Status = known(sound.Others[i].Status)
 	}
-	sound.System.Name = cmp.Or(r.System.Name, s.identity.Name)
-	sound.System.Region = cmp.Or(r.System.Region, s.identity.Region)
-	sound.System.Provenance = cmp.Or(r.System.Provenance, s.identity.Provenance)
+	identity := s.identities[r.System.ID]
+	sound.System.Name = cmp.Or(r.System.Name, identity.Name)
+	sound.System.Region = cmp.Or(r.System.Region, identity.Region)
+	sound.System.Provenance = cmp.Or(r.System.Provenance, identity.Provenance)
 	return &sound
 }
 

@@ -23,6 +23,7 @@ type system struct {
 	keyer            adapters.Keyer // nil: its answers are neither remembered nor shared
 	info             adapters.Info
 	identity         standard.System
+	identities       map[string]standard.System // by id: its own and those of the further systems that it answers for
 	placeIDs         map[string]string
 	missing          []string
 	host             *upstream.Host
@@ -52,6 +53,7 @@ func (g *Gateway) connect(b Backend) (*system, error) {
 		host:     host,
 		meters:   g.meters.of(info.System),
 	}
+	s.identities = identitiesOf(s.identity, info)
 	adapter := b.Dialect.Open(host)
 	s.keyer, _ = adapter.(adapters.Keyer)
 	s.Adapter = upstream.Guard(adapter, info, limits, upstream.Watch{
@@ -59,6 +61,15 @@ func (g *Gateway) connect(b Backend) (*system, error) {
 		Took:  func(d time.Duration) { s.meters.seconds.Observe(d.Seconds()) },
 	})
 	return s, nil
+}
+
+// identitiesOf gives by their ids all systems whose records a dialect may give.
+func identitiesOf(own standard.System, info adapters.Info) map[string]standard.System {
+	all := map[string]standard.System{own.ID: own}
+	for _, further := range info.Systems {
+		all[further.ID] = standard.System{ID: further.ID, Name: further.Name.Zh, Region: further.Region, Provenance: info.Provenance}
+	}
+	return all
 }
 
 // onState keeps the breaker's state for whoever lists the systems, and tells the operator.

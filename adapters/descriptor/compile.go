@@ -106,9 +106,7 @@ func (c *compiler) info() adapters.Info {
 	if is := s.provenance.is; provenances[is.text] == "" {
 		c.find(is.at, fmt.Sprintf("provenance.is cannot be %q", is.text), "it is one of "+list(provenances))
 	}
-	if len(s.statuses) == 0 {
-		c.find(s.at, "statuses has no row", "write every value that the system is known to give")
-	}
+	c.statuses()
 	info := adapters.Info{
 		System: s.system.text, Name: s.name, Region: s.region.text, Version: s.version.text,
 		Provenance: provenances[s.provenance.is.text], Synthetic: s.provenance.synthetic, Sources: s.provenance.from,
@@ -117,11 +115,57 @@ func (c *compiler) info() adapters.Info {
 	if len(info.Synthetic) > 0 {
 		info.Provenance = standard.FromSynthetic
 	}
+	info.Systems = c.systems()
 	for _, cr := range s.credentials {
 		c.name(cr.key, cr.at)
 		info.Credentials = append(info.Credentials, cr.value)
 	}
 	return info
+}
+
+// systems checks the further systems.
+func (c *compiler) systems() []adapters.System {
+	var out []adapters.System
+	for _, s := range c.spec.systems {
+		switch _, known := standard.LookupRegion(s.value.Region); {
+		case !systemID.MatchString(s.key):
+			c.find(s.at, fmt.Sprintf("system %q is not an id", s.key), "2 to 32 lower-case letters and digits, such as sheni")
+		case s.key == c.spec.system.text:
+			c.find(s.at, s.key+" is this system itself", "name the further ones alone")
+		case !known:
+			c.find(s.at, fmt.Sprintf("region %q is not in GB/T 2260", s.value.Region), `six digits in quotes, such as "440300"`)
+		}
+		out = append(out, s.value)
+	}
+	said := c.spec.record.system
+	if len(out) > 0 && said == nil {
+		c.find(c.spec.record.at, "record needs system, because the backend answers for several", "say of which the answer is, such as  system: '=tables.systems[reply.type]'")
+	}
+	if len(out) == 0 && said != nil {
+		c.find(said.at, "system goes with systems only", "declare the further systems under systems, or leave it out")
+	}
+	return out
+}
+
+// given are what a system may give that has no status.
+var given = map[string]struct{}{"nucleic": {}, "antibody": {}, "vaccine": {}}
+
+// statuses checks that the table of statuses has rows, or that the descriptor says what the system gives instead.
+func (c *compiler) statuses() {
+	s := c.spec
+	for _, g := range s.gives {
+		if _, ok := given[g.text]; !ok {
+			c.find(g.at, fmt.Sprintf("gives cannot be %q", g.text), "it is one of "+list(given))
+		} else if !slices.ContainsFunc(s.record.members, func(m pair[scalar]) bool { return strings.HasPrefix(m.key, "health."+g.text+".") }) {
+			c.find(g.at, fmt.Sprintf("record has no health.%s, which the system is said to give", g.text), "say where in the reply it stands")
+		}
+	}
+	switch {
+	case len(s.gives) == 0 && len(s.statuses) == 0:
+		c.find(s.at, "statuses has no row", "write every value that the system is known to give")
+	case len(s.gives) > 0 && (s.record.status != nil || len(s.statuses) > 0 || s.record.others != nil):
+		c.find(s.gives[0].at, "gives is for a system without statuses, and this one has some", "leave gives out, or record.status, record.others and statuses")
+	}
 }
 
 func (c *compiler) forms(base *scope) []form {
@@ -267,7 +311,18 @@ func (c *compiler) wantsAny(sc *scope, s scalar, what string) *expression {
 func (c *compiler) record(sc *scope) *record {
 	spec := c.spec.record
 	sc, _ = c.bind(sc, spec.let)
-	r := &record{status: c.status(sc, *spec.status)}
+	r := &record{}
+	if s := spec.status; s != nil {
+		o := c.status(sc, *s)
+		r.status = &o
+	}
+	if s := spec.system; s != nil {
+		o := c.wantsText(sc, *s, "system")
+		if !s.isExpr || o.expr != nil && o.expr.constant {
+			c.find(s.at, "system is the same always", "read it from the reply, or leave it and systems out")
+		}
+		r.system = &o
+	}
 	if s := spec.check; s != nil {
 		r.check = c.condition(sc, *s, "check")
 	}

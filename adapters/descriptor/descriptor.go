@@ -109,11 +109,11 @@ type tokenCall struct {
 }
 
 type record struct {
-	check, expires *expression
-	status         operand
-	subject        *operand
-	members        []member
-	others         *others
+	check, expires  *expression
+	status          *operand // nil: the system has none
+	system, subject *operand
+	members         []member
+	others          *others
 }
 
 type member struct {

@@ -122,17 +122,17 @@ func (f *frame) record() (*standard.Record, time.Time, error) {
 		}
 	}
 	rec := &standard.Record{}
-	row, raw, err := f.status(d.status)
-	if err != nil {
+	var err error
+	if rec.System, err = f.system(d.system); err != nil {
 		return nil, time.Time{}, err
 	}
-	rec.Status = row.status
-	rec.System = standard.System{
-		ID: f.a.info.System, Name: f.a.info.Name.Zh, Region: f.a.info.Region,
-		Status: raw, Colour: row.colour, Text: row.text, Provenance: f.a.info.Provenance,
-	}
-	if p := f.a.forms[f.q.Ticket.Form].provenance; p != "" {
-		rec.System.Provenance = standard.Provenance(p)
+	if d.status != nil {
+		row, raw, err := f.status(*d.status)
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		rec.Status = row.status
+		rec.System.Status, rec.System.Colour, rec.System.Text = raw, row.colour, row.text
 	}
 	for _, m := range d.members {
 		v, err := f.operand(m.value)
@@ -146,7 +146,7 @@ func (f *frame) record() (*standard.Record, time.Time, error) {
 			return nil, time.Time{}, fault(m.path + ": " + err.Error())
 		}
 	}
-	if rec.Others, err = f.others(d.others); err != nil {
+	if rec.Others, err = f.others(d.others, rec.System.ID); err != nil {
 		return nil, time.Time{}, err
 	}
 	if d.subject != nil {
@@ -156,6 +156,29 @@ func (f *frame) record() (*standard.Record, time.Time, error) {
 	}
 	expires, err := f.expires(d.expires)
 	return rec, expires, err
+}
+
+// system says whose record it is: this system's, or that of a further one of the descriptor's.
+func (f *frame) system(o *operand) (standard.System, error) {
+	info := &f.a.info
+	s := standard.System{ID: info.System, Name: info.Name.Zh, Region: info.Region, Provenance: info.Provenance}
+	if p := f.a.forms[f.q.Ticket.Form].provenance; p != "" {
+		s.Provenance = standard.Provenance(p)
+	}
+	if o == nil {
+		return s, nil
+	}
+	id, err := f.textOf(*o, "record.system")
+	if err != nil || id == s.ID {
+		return s, err
+	}
+	for _, further := range info.Systems {
+		if further.ID == id {
+			s.ID, s.Name, s.Region = id, further.Name.Zh, further.Region
+			return s, nil
+		}
+	}
+	return standard.System{}, fault("record.system: this is none of the descriptor's systems")
 }
 
 // expires evaluates until when something holds; zero if that is not said.
@@ -196,7 +219,7 @@ func clip(s string) string {
 }
 
 // others makes the codes that were not chosen.
-func (f *frame) others(o *others) ([]standard.Other, error) {
+func (f *frame) others(o *others, system string) ([]standard.Other, error) {
 	if o == nil {
 		return nil, nil
 	}
@@ -215,7 +238,7 @@ func (f *frame) others(o *others) ([]standard.Other, error) {
 		if err != nil {
 			return nil, err
 		}
-		other := standard.Other{System: f.a.info.System, Status: row.status}
+		other := standard.Other{System: system, Status: row.status}
 		if o.region != nil {
 			region, err := f.operand(*o.region)
 			if err != nil {

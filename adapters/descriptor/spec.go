@@ -27,6 +27,8 @@ type spec struct {
 		is              scalar
 		from, synthetic []string
 	}
+	systems     []pair[adapters.System]
+	gives       []scalar
 	credentials []pair[adapters.Credential]
 	endpoints   []string
 	forms       []formSpec
@@ -58,6 +60,7 @@ type recordSpec struct {
 	let     []pair[scalar]
 	check   *scalar
 	status  *scalar
+	system  *scalar
 	expires *scalar
 	subject *scalar
 	members []pair[scalar]
@@ -79,7 +82,7 @@ type statusRow struct {
 }
 
 func (r *reader) spec(root *yaml.Node) *spec {
-	s := &spec{at: at(root), statuses: map[string]statusRow{}, tables: map[string]map[string]string{}, zone: standard.Zone}
+	s := &spec{at: at(root), tables: map[string]map[string]string{}, zone: standard.Zone}
 	r.fields(root, "a descriptor", map[string]func(*yaml.Node){
 		"system":      r.literal(&s.system, "system"),
 		"version":     r.literal(&s.version, "version"),
@@ -87,6 +90,8 @@ func (r *reader) spec(root *yaml.Node) *spec {
 		"region":      r.literal(&s.region, "region"),
 		"zone":        r.zone(&s.zone),
 		"provenance":  r.provenance(s),
+		"systems":     r.systems(&s.systems),
+		"gives":       r.gives(&s.gives),
 		"credentials": r.credentials(&s.credentials),
 		"endpoints":   r.texts(&s.endpoints, "endpoints"),
 		"recognise": func(n *yaml.Node) {
@@ -109,14 +114,28 @@ func (r *reader) spec(root *yaml.Node) *spec {
 			}
 		},
 		"record":    func(n *yaml.Node) { s.record = r.record(n) },
-		"statuses":  r.statuses(s.statuses),
+		"statuses":  r.statuses(&s.statuses),
 		"tables":    r.tables(s.tables),
 		"limits":    r.limits(&s.limits),
 		"freshness": r.freshness(&s.freshness),
 		"effects":   r.effects(&s.records),
 		"probe":     func(n *yaml.Node) { s.probe = r.probe(n) },
-	}, "system", "version", "name", "region", "provenance", "recognise", "verify", "record", "statuses")
+	}, "system", "version", "name", "region", "provenance", "recognise", "verify", "record")
+	if s.gives == nil {
+		r.needsStatus(root, s)
+	}
 	return s
+}
+
+// needsStatus: unless it says what else it gives, a system has statuses, and a record one of them.
+func (r *reader) needsStatus(root *yaml.Node, s *spec) {
+	const mend = ", or where the system has none, say what it gives instead, such as  gives: [nucleic]"
+	if root.Kind == yaml.MappingNode && s.statuses == nil {
+		r.find(s.at, `a descriptor needs "statuses"`, "add  statuses:"+mend)
+	}
+	if s.record.at.line > 0 && s.record.status == nil {
+		r.find(s.record.at, `record needs "status"`, "add  status:"+mend)
+	}
 }
 
 func (r *reader) name(into *standard.Text) func(*yaml.Node) {
@@ -125,6 +144,34 @@ func (r *reader) name(into *standard.Text) func(*yaml.Node) {
 			"zh": r.text(&into.Zh, "name.zh"),
 			"en": r.text(&into.En, "name.en"),
 		}, "zh", "en")
+	}
+}
+
+// systems reads the further systems that the dialect answers for.
+func (r *reader) systems(into *[]pair[adapters.System]) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		for _, p := range r.mapping(n, "systems") {
+			s := adapters.System{ID: p.key}
+			r.fields(p.value, "a system", map[string]func(*yaml.Node){
+				"name":   r.name(&s.Name),
+				"region": r.text(&s.Region, "region"),
+			}, "name", "region")
+			*into = append(*into, pair[adapters.System]{p.key, p.at, s})
+		}
+	}
+}
+
+// gives reads what a system without statuses is asked for.
+func (r *reader) gives(into *[]scalar) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		for _, item := range r.sequence(n, "gives") {
+			var s scalar
+			r.literal(&s, "gives")(item)
+			*into = append(*into, s)
+		}
+		if len(*into) == 0 {
+			r.find(at(n), "gives is empty", "leave it out where the system has statuses")
+		}
 	}
 }
 
@@ -260,6 +307,7 @@ func (r *reader) record(n *yaml.Node) recordSpec {
 		"let":     r.values(&rec.let, "let"),
 		"check":   r.value(&rec.check, "check"),
 		"status":  r.value(&rec.status, "status"),
+		"system":  r.value(&rec.system, "system"),
 		"expires": r.value(&rec.expires, "expires"),
 		"subject": r.value(&rec.subject, "subject"),
 		"holder":  group("holder"),
@@ -272,7 +320,7 @@ func (r *reader) record(n *yaml.Node) recordSpec {
 				"status": r.value(&rec.others.status, "status"),
 			}, "of", "status")
 		},
-	}, "status")
+	})
 	return rec
 }
 
@@ -291,8 +339,9 @@ func membersOf(path string) string {
 // words of a status row: what it is in the national coding.
 var statusWords = map[string]standard.Status{"green": standard.Green, "yellow": standard.Yellow, "red": standard.Red, "none": standard.None}
 
-func (r *reader) statuses(into map[string]statusRow) func(*yaml.Node) {
+func (r *reader) statuses(into *map[string]statusRow) func(*yaml.Node) {
 	return func(n *yaml.Node) {
+		*into = map[string]statusRow{}
 		for i, p := range r.mapping(n, "statuses") {
 			if k := n.Content[2*i]; k.Tag != "!!str" {
 				r.find(p.at, fmt.Sprintf("%s would be a number or a word of YAML's own", p.key), fmt.Sprintf("quote it: %q", p.key))
@@ -314,7 +363,7 @@ func (r *reader) statuses(into map[string]statusRow) func(*yaml.Node) {
 			if row.colour == "" {
 				row.colour = string(row.status.Colour())
 			}
-			into[p.key] = row
+			(*into)[p.key] = row
 		}
 	}
 }
