@@ -65,6 +65,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if header, ok := r.Context().Value(headerKey{}).(http.Header); ok {
 		r.Header = header
 	}
+	if r.ContentLength == 0 {
+		r.Body = http.NoBody // resty makes an empty body one of unknown length, which would go out in chunks
+	}
 	// An end of the context makes every operation on the connection fail from then on.
 	stop := context.AfterFunc(r.Context(), func() { c.SetDeadline(past) })
 	response, err := c.exchange(r)

@@ -70,6 +70,24 @@ func TestOneConnectionServesCallAfterCall(t *testing.T) {
 	}
 }
 
+func TestACallSaysItsLength(t *testing.T) {
+	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
+		for _, body := range []string{"", "{}"} {
+			if method == "GET" && body != "" {
+				continue // has none
+			}
+			server := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+				if len(r.TransferEncoding) > 0 || r.ContentLength != int64(len(body)) {
+					t.Errorf("%s with %q: length %d, coding %q", method, body, r.ContentLength, r.TransferEncoding)
+				}
+			})
+			if _, err := newHost(t, server.URL).Send(t.Context(), &adapters.Call{Method: method, Target: "/", Body: []byte(body)}); err != nil {
+				t.Errorf("%s: %v", method, err)
+			}
+		}
+	}
+}
+
 func TestAConnectionIsGivenUp(t *testing.T) {
 	for name, f := range map[string]http.HandlerFunc{
 		"that the backend closes":    func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") },
