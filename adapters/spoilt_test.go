@@ -27,6 +27,9 @@ var decisive = map[string]map[string][]string{
 		"/gateway/api/001003001/dataSharing/interfaceByQr000.htm": {".code", ".datas", ".datas[]", ".datas[].mzt"},
 		"/gateway/api/001003001/dataSharing/interfaceById000.htm": {".code", ".datas", ".datas[]", ".datas[].mzt", ".datas[].sfzh", ".datas[].xm"},
 	},
+	"yuekang": {
+		"/api/hc/parseHealthyCode": {".code", ".data", ".data.color"},
+	},
 }
 
 // TestNoSpoiltReplyIsGreen spoils the replies of every green fixture: each member at any depth, also inside JSON strings, left out

@@ -147,6 +147,7 @@ func checkConfiguration(t *testing.T, info adapters.Info, block string) {
 	var config struct {
 		Systems map[string]struct {
 			Endpoint    string
+			PlaceIDs    map[string]string `yaml:"placeIds"`
 			Credentials map[string]any
 		}
 	}
