@@ -20,6 +20,7 @@ type adapter struct {
 	cred  map[string]any
 	unset string // a declared credential that is not configured
 	kept  map[string]*tokenValues
+	trace func(Event) // nil in a gateway
 
 	random map[string]any
 }
@@ -144,7 +145,10 @@ func (a *adapter) Verify(ctx context.Context, q *adapters.Query) (adapters.Resul
 	if f.past(until) {
 		return expired, nil
 	}
-	for _, st := range a.steps {
+	for i, st := range a.steps {
+		if a.trace != nil {
+			a.trace(Event{Kind: EventStep, Step: i + 1})
+		}
 		word, err := f.step(st)
 		if err != nil {
 			return adapters.Result{}, err
@@ -209,6 +213,7 @@ func (f *frame) past(until time.Time) bool { return !until.IsZero() && !f.now().
 func (f *frame) step(st *step) (string, error) {
 	if st.when != nil {
 		run, err := f.holds(st.when)
+		f.a.tellExpression(EventWhen, st.when, "", run, err)
 		if err != nil {
 			return "", err
 		}
@@ -291,9 +296,11 @@ func (f *frame) attempt(st *step) (string, error) {
 func (f *frame) outcome(clauses []clause, status int) (string, error) {
 	for _, cl := range clauses {
 		if (status < 200 || status > 299) && !cl.when.http {
+			f.a.tellExpression(EventPassed, cl.when, cl.is, false, nil)
 			continue
 		}
 		ok, err := f.holds(cl.when)
+		f.a.tellExpression(EventClause, cl.when, cl.is, ok, err)
 		if err != nil {
 			return "", err
 		}

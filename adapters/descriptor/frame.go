@@ -145,6 +145,7 @@ func (f *frame) bind(b *binding) error {
 		return nil
 	}
 	v, err := f.operand(b.value)
+	f.a.tellBound(b, v, err)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,13 @@ func (f *frame) send(c *call) (*adapters.Reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.a.trace != nil {
+		f.a.trace(Event{Kind: EventCall, Call: out})
+	}
 	reply, err := f.a.host.Send(f.ctx, out)
+	if f.a.trace != nil {
+		f.a.trace(Event{Kind: EventReply, Reply: reply, Err: err})
+	}
 	if err != nil {
 		return nil, err
 	}

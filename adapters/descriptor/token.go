@@ -107,6 +107,7 @@ func (f *frame) fetch(name string) error {
 	}
 	k := values.of(per)
 	value, generation, err := f.a.token(f.ctx, k)
+	f.a.tell(EventToken, name, value, err)
 	if err != nil {
 		return err
 	}
@@ -211,6 +212,7 @@ func (a *adapter) keep(ctx context.Context, k *keptToken, c *tokenCall, old any)
 	f := a.frame(ctx, nil)
 	defer f.done()
 	f.env["old"], f.env["per"] = old, k.key
+	a.tell(EventFetch, k.name, nil, nil)
 	began := f.now()
 	reply, err := f.send(c.call)
 	if err != nil {
@@ -251,6 +253,7 @@ func (a *adapter) keep(ctx context.Context, k *keptToken, c *tokenCall, old any)
 	if !began.Before(expires) {
 		return tokenFault(k, fault("it has expired already"))
 	}
+	a.tell(EventFetched, k.name, value, nil)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.value, k.fetched, k.expires, k.refused = value, began, expires, false

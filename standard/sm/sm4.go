@@ -115,6 +115,9 @@ func DecryptECB(key, ciphertext []byte, pad Padding) ([]byte, error) {
 	return unpadded(out, pad)
 }
 
+// NewCipher gives SM4 itself, for modes that are not here. Its key has [CipherKeySize] bytes.
+func NewCipher(key []byte) (cipher.Block, error) { return newBlock(key) }
+
 func newBlock(key []byte) (cipher.Block, error) {
 	if len(key) != CipherKeySize {
 		return nil, fmt.Errorf("sm4: a key has %d bytes, not %d", CipherKeySize, len(key))
