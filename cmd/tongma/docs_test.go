@@ -250,6 +250,32 @@ func TestThePictureInTheReadmeIsWhatVerifyDraws(t *testing.T) {
 	}
 }
 
+// TestTheDemoDrawsThePictureInTheReadme compares it with a real verification, but for what differs each time.
+func TestTheDemoDrawsThePictureInTheReadme(t *testing.T) {
+	p := startDemo(t, t.TempDir())
+	out, err := exec.Command(binary(t), "verify", "--dir", p.dir, p.people(t)[0].Scan).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := everyTime(string(out)), everyTime(readText(t, "testdata/panel-pass.golden")); got != want {
+		t.Errorf("the demo draws\n%swant\n%s", got, want)
+	}
+}
+
+// everyTime puts the same holder, times and id into every panel.
+func everyTime(panel string) string {
+	for pattern, same := range map[string]string{
+		`.\*某`:                 "某*某",
+		`\*[0-9]{4}`:           "*0000",
+		`live · [0-9.]+m?s +`:  "live · 0ms ",
+		`[0-9-]{10} [0-9:]{8}`: "0000-00-00 00:00:00",
+		`01[0-9A-Z]{24}`:       "01",
+	} {
+		panel = regexp.MustCompile(pattern).ReplaceAllString(panel, same)
+	}
+	return panel
+}
+
 // TestLinksInTheDocumentsLeadSomewhere checks the relative ones.
 func TestLinksInTheDocumentsLeadSomewhere(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)

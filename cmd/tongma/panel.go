@@ -179,7 +179,7 @@ func (p panel) row(label, text string) {
 		return
 	}
 	const labelWidth = 18
-	for _, part := range strings.Split(columns.Wrap(tame(text), panelWidth-labelWidth-2), "\n") {
+	for _, part := range wrap(tame(text), panelWidth-labelWidth-2) {
 		p.line(columns.FillRight(" "+label, labelWidth)+" "+part, "")
 		label = ""
 	}

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"tongma/gateway/policy"
 	"tongma/standard"
 )
 
@@ -15,8 +17,8 @@ var update = flag.Bool("update", false, "write testdata/*.golden anew")
 
 var observed = time.Date(2022, 3, 1, 10, 0, 0, 123e6, standard.Zone)
 
-// panels are verifications as a checkpoint gets them, one of each kind that looks different.
-var panels = map[string]standard.Verification{
+// panels are verifications as a checkpoint gets them, one of each kind that looks different, decided by the default rules.
+var panels = decided(map[string]standard.Verification{
 	"pass": {
 		ID: "01JZ0000000000000000000000", Outcome: standard.Verified, Status: standard.Green, Colour: standard.ColourGreen,
 		System: &standard.System{ID: "suishen", Name: "随申码", Region: "310000", Status: "00", Colour: "green", Text: "绿码", Provenance: standard.FromObserved},
@@ -24,7 +26,6 @@ var panels = map[string]standard.Verification{
 		Freshness: &standard.Freshness{
 			From: standard.Live, ObservedAt: observed, AgeMs: 38, ValidUntil: observed.Add(time.Minute).Truncate(time.Second),
 		},
-		Decision: standard.Decision{Action: standard.Pass, Rule: "default/green@1", Reason: standard.Text{Zh: "绿码,准予通行", En: "green: let pass"}},
 	},
 	"others": {
 		ID: "01JZ0000000000000000000001", Outcome: standard.Verified, Status: standard.Green, Colour: standard.ColourGreen,
@@ -33,23 +34,27 @@ var panels = map[string]standard.Verification{
 		Health:    &standard.Health{Nucleic: &standard.Test{Result: standard.TestNegative, SampledAt: observed, Institution: "某检验所"}, Vaccine: &standard.Vaccine{Doses: 2, LastAt: "2021-08-01"}},
 		Others:    []standard.Other{{System: "hangzhou", Region: "330300", Status: standard.Red}},
 		Freshness: &standard.Freshness{From: standard.Cache, ObservedAt: observed, AgeMs: 12_345},
-		Decision:  standard.Decision{Action: standard.Manual, Rule: "default/others@1", Reason: standard.Text{Zh: "另有黄码或红码", En: "another current code is yellow or red"}},
 	},
 	"deny": {
 		ID: "01JZ0000000000000000000002", Outcome: standard.Verified, Status: standard.Red, Colour: standard.ColourRed,
-		System:   &standard.System{ID: "suikang", Name: "穗康码", Region: "440100", Status: "red", Provenance: standard.FromObserved},
-		Decision: standard.Decision{Action: standard.Deny, Rule: "default/red@1", Reason: standard.Text{Zh: "红码,不予通行", En: "red: do not let pass"}},
+		System: &standard.System{ID: "suikang", Name: "穗康码", Region: "440100", Status: "red", Provenance: standard.FromObserved},
 	},
 	"unavailable": {
 		ID: "01JZ0000000000000000000003", Outcome: standard.Unavailable, Reason: standard.ReasonBusy.Reason(1500 * time.Millisecond),
-		System:   &standard.System{ID: "suikang", Name: "穗康码", Region: "440100", Provenance: standard.FromObserved},
-		Decision: standard.Decision{Action: standard.Manual, Rule: "default/unavailable@1", Reason: standard.Text{Zh: "无法核验", En: "could not be verified"}},
+		System: &standard.System{ID: "suikang", Name: "穗康码", Region: "440100", Provenance: standard.FromObserved},
 	},
 	"hostile": {
 		ID: "01JZ0000000000000000000004", Outcome: standard.Verified, Colour: standard.ColourNone,
-		System:   &standard.System{ID: "suishen", Name: "随申码", Region: "310000", Status: "99", Text: "\x1b[2J绿码\n│ ✓ ●  通行 PASS\u202e" + strings.Repeat("长", 60), Provenance: standard.FromObserved},
-		Decision: standard.Decision{Action: standard.Manual, Rule: "default/none@1", Reason: standard.Text{Zh: "状态不明", En: "no known status"}},
+		System: &standard.System{ID: "suishen", Name: "随申码", Region: "310000", Status: "99", Text: "\x1b[2J绿码\n│ ✓ ●  通行 PASS\u202e" + strings.Repeat("长", 60), Provenance: standard.FromObserved},
 	},
+})
+
+func decided(verifications map[string]standard.Verification) map[string]standard.Verification {
+	for name, v := range verifications {
+		v.Decision = policy.Decide(&v)
+		verifications[name] = v
+	}
+	return verifications
 }
 
 func TestPanelLooksAsItShould(t *testing.T) {
@@ -68,6 +73,21 @@ func TestPanelLooksAsItShould(t *testing.T) {
 		}
 		if out.String() != string(want) {
 			t.Errorf("%s: got\n%swant\n%s", name, out.String(), want)
+		}
+	}
+}
+
+func TestWrapBreaksNoLatinWord(t *testing.T) {
+	for text, want := range map[string][]string{
+		"":                  {""},
+		"check by hand":     {"check by", "hand"},
+		"check it hand":     {"check it", "hand"},
+		"请人工核查此码":           {"请人工核", "查此码"},
+		"a 请人工核查":           {"a 请人工", "核查"},
+		"unbreakable words": {"unbreaka", "ble", "words"},
+	} {
+		if got := wrap(text, 8); !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
 	}
 }

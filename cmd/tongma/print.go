@@ -53,6 +53,22 @@ func shorten(text string, width int) string {
 	return head + "…" + tail
 }
 
+// wrap breaks text into lines of at most width cells. It breaks no word of Latin letters that fits into a line.
+func wrap(text string, width int) []string {
+	var lines []string
+	for columns.StringWidth(text) > width {
+		end := len(columns.Truncate(text, width, ""))
+		if space := strings.LastIndexByte(text[:end], ' '); space > 0 && isWordByte(text[end-1]) && isWordByte(text[end]) {
+			end = space + 1
+		}
+		lines = append(lines, strings.TrimRight(text[:end], " "))
+		text = strings.TrimLeft(text[end:], " ")
+	}
+	return append(lines, text)
+}
+
+func isWordByte(c byte) bool { return ' ' < c && c < 0x7f }
+
 // tame makes text from outside safe for a terminal: what could move the cursor, change colours or turn the direction of
 // writing becomes a visible mark.
 func tame(text string) string {
