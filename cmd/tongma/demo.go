@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -28,13 +29,13 @@ func demoCommand() *cobra.Command {
 	var ready bool
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Run a gateway with three regional backends on this machine",
-		Long: `Runs a gateway and, on loopback ports of their own, the backends of three systems that speak their
-real dialects, with some hundred people each. None of the people exists.
+		Short: "Run a gateway with regional backends on this machine",
+		Long: `Runs a gateway and, on loopback ports of their own, the backends of regional systems that speak
+their real dialects, with a hundred people each. None of the people exists.
 
 The demo is ready when GET /readyz answers 200, and ends on SIGINT or SIGTERM. --dir then holds
 
-  demo.json         {"gateway":{"url","id"},"caller":{"id","key"},"sandbox":{SYSTEM:URL}}
+  demo.json         {"gateway":{"url","id"},"caller":{"id","key"},"systems":[SYSTEM],"sandbox":{SYSTEM:URL}}
   caller.key.pem    the caller's private key (PKCS#8): an officer, granted every purpose, without a rate limit
   gateway.pub.pem   the gateway's public key (SPKI), to be pinned
 
@@ -122,11 +123,13 @@ func demoConfig(box *sandbox.Sandbox, listen, dir, upstream string, info *demoIn
 	if err != nil {
 		return nil, err
 	}
+	systems := demoSystems(box, dialects, upstream, info.Sandbox)
+	info.Systems = slices.DeleteFunc(box.Systems(), func(id string) bool { _, ok := systems[id]; return !ok })
 	info.Gateway.ID = demoGatewayID
 	info.Caller.ID, info.Caller.Key = demoCallerID, callerKey.Public().ID()
 	return &node.Config{
 		Listen: listen, ID: demoGatewayID, Key: gatewayKey, State: state,
-		Dialects: dialects, Systems: demoSystems(box, dialects, upstream, info.Sandbox),
+		Dialects: dialects, Systems: systems,
 		Callers: []registry.Party{{
 			ID: demoCallerID, KeyID: info.Caller.Key, Key: callerKey.Public(),
 			Roles: standard.RolesOf(standard.RoleOfficer), Purposes: []string{registry.AllPurposes},
@@ -148,7 +151,7 @@ func demoSystems(box *sandbox.Sandbox, dialects []adapters.Dialect, upstream str
 		if endpoint == "" || made == nil {
 			continue
 		}
-		s := node.System{Endpoint: endpoint, Endpoints: map[string]string{}, Credentials: map[string]string{}}
+		s := node.System{Endpoint: endpoint, Endpoints: map[string]string{}, Credentials: map[string]string{}, PlaceIDs: box.PlaceIDs(info.System)}
 		for _, c := range info.Credentials {
 			s.Credentials[c.Name] = made[c.Name]
 		}
@@ -165,7 +168,7 @@ func welcome(out io.Writer, box *sandbox.Sandbox, info *demoInfo, dir string) {
 	fmt.Fprintf(out, "Tongma 通码 demo: %s, gateway id %s\nThe people below do not exist. 以下人员均为虚构。\n\n", info.Gateway.URL, info.Gateway.ID)
 	var rows [][]string
 	first := ""
-	for _, system := range box.Systems() {
+	for _, system := range info.Systems {
 		seen := map[[2]string]bool{}
 		for _, p := range box.People(system) {
 			state := [2]string{string(p.Outcome), string(p.Status)}

@@ -33,6 +33,7 @@ type demoInfo struct {
 		ID  string `json:"id"`
 		Key string `json:"key"` // the key id
 	} `json:"caller"`
+	Systems []string          `json:"systems"`         // those that the gateway can ask
 	Sandbox map[string]string `json:"sandbox"`         // each system's backend; empty where the backends are elsewhere
 	Admin   string            `json:"admin,omitempty"` // where the sandbox takes faults
 }

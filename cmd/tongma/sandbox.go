@@ -41,15 +41,16 @@ do, so ask again before you use one. None of the people exists.`,
   tongma sandbox people --json | jq -r '.[0].scan' | tongma verify -`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, err := readDemo(dir); err != nil {
+			info, err := readDemo(dir)
+			if err != nil {
 				return err
 			}
-			box := sandbox.New(sandbox.Options{})
-			if system != "" && !slices.Contains(box.Systems(), system) {
-				return misuse("systems are "+strings.Join(box.Systems(), ", "), "no system %q in the sandbox", system)
+			if system != "" && !slices.Contains(info.Systems, system) {
+				return misuse("systems are "+strings.Join(info.Systems, ", "), "no system %q in the sandbox", system)
 			}
+			box := sandbox.New(sandbox.Options{})
 			people := []sandbox.Person{}
-			for _, s := range box.Systems() {
+			for _, s := range info.Systems {
 				if system == "" || s == system {
 					people = append(people, box.People(s)...)
 				}

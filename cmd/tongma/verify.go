@@ -46,7 +46,8 @@ EXIT STATUS
 			if err != nil {
 				return err
 			}
-			req.Place.Region, req.System = place, system
+			req.Place = standard.Place{Region: place, Site: demoSite}
+			req.System, req.Operator = system, &demoOperator
 			v, err := askDemo(cmd.Context(), dir, req)
 			if err != nil {
 				return err
@@ -66,6 +67,11 @@ EXIT STATUS
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer's data as JSON")
 	return cmd
 }
+
+// Where and in whose name the demo verifies: some systems answer only who tells them. The phone is nobody's.
+const demoSite = "演示通道"
+
+var demoOperator = standard.Operator{ID: demoCallerID, Name: "某演示员", Department: "演示单位", Phone: "13000000000"}
 
 // verifyRequest makes a request of the command line: exactly one of a scan and a document with its name.
 func verifyRequest(stdin io.Reader, args []string, document, name string) (*standard.Request, error) {

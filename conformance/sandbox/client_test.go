@@ -26,10 +26,11 @@ type asker struct {
 	handler http.Handler
 	now     func() time.Time
 	cred    map[string]string
+	place   map[string]string
 }
 
 func newAsker(t *testing.T, s *Sandbox, system string, now func() time.Time) *asker {
-	return &asker{t, s.Handler(system), now, s.Credentials(system)}
+	return &asker{t, s.Handler(system), now, s.Credentials(system), s.PlaceIDs(system)}
 }
 
 // do sends one request over the handler and gives status and body.
@@ -84,7 +85,10 @@ type found struct {
 	name, idNumber string
 }
 
-var jsonHeader = []string{"Content-Type", "application/json"}
+var (
+	jsonHeader = []string{"Content-Type", "application/json"}
+	formHeader = []string{"Content-Type", "application/x-www-form-urlencoded"}
+)
 
 // suishen
 
@@ -154,7 +158,10 @@ const (
 
 func (a *asker) suikang(p Person) found {
 	a.t.Helper()
-	id := str(object(a.t, p.Scan)["codeId"])
+	id := url.PathEscape(p.Scan)
+	if strings.HasPrefix(p.Scan, "{") {
+		id = str(object(a.t, p.Scan)["codeId"])
+	}
 	_, body := a.do("POST", suikangStatusPath+id+"?color=true", "", a.tif()...)
 	reply := object(a.t, body)
 	refusals := map[string]standard.Outcome{"S1": standard.Expired, "S2": standard.Unrecognised, "S3": standard.NotFound, "S4": standard.Refused}
@@ -212,11 +219,11 @@ func (a *asker) hangzhou(p Person) found {
 	if p.Document != nil {
 		body = `{"sfzh":` + quote(p.Document.Number) + `}`
 	} else {
-		u, err := url.Parse(p.Scan)
-		if err != nil {
-			a.t.Fatal(err)
+		code := p.Scan
+		if u, err := url.Parse(p.Scan); err == nil {
+			code = u.Query().Get("qrCode")
 		}
-		id, body = "interfaceByQr", `{"qrCode":`+quote(u.Query().Get("qrCode"))+`}`
+		id, body = "interfaceByQr", `{"qrCode":`+quote(code)+`}`
 	}
 	var reply map[string]any
 	for range 3 {
@@ -256,6 +263,16 @@ func (a *asker) ask(p Person) found {
 		return a.suishen(p)
 	case Suikang:
 		return a.suikang(p)
+	case Yuekang:
+		return a.yuekang(p)
+	case Yukang:
+		return a.yukang(p)
+	case Sukang:
+		return a.sukang(p)
+	case Ankang:
+		return a.ankang(p)
+	case Hebei:
+		return a.hebei(p)
 	}
 	return a.hangzhou(p)
 }

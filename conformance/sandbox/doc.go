@@ -1,9 +1,14 @@
-// Package sandbox plays the backends of three health-code systems on loopback, so that a gateway can be shown, tested and
+// Package sandbox plays the backends of eight health-code systems on loopback, so that a gateway can be shown, tested and
 // practised with where no real backend is in reach.
 //
 //	suishen    随申码, Shanghai             access token for a day, JSON inside strings
 //	suikang    穗康码, Guangzhou            TIF gateway signatures, JSON scan, a call each for colour and holder
 //	hangzhou   杭州健康码, all of Zhejiang  secrets that roll, codes of several cities a person
+//	yuekang    粤康码, Guangdong           a token for each device, answers for 深i您 too
+//	yukang     渝康码, Chongqing           bodies under SM4, health cards as a second scan
+//	sukang     苏康码, Jiangsu             a form that says who verifies, one envelope in several forms
+//	ankang     安康码, Anhui               parameters in the fragment, two envelopes, times eight hours ahead
+//	hebei      河北健康码, Hebei            BizExtData, JSON in a string, lists joined by ^, slow answers
 //
 // Each backend speaks the dialect that is publicly known of it and enforces it: a wrong signature, a stale time or an
 // expired token gets that system's own refusal. What is not public is ours; README.md lists all of it, and codes that
@@ -19,6 +24,7 @@
 //	defer l.Close()
 //	l.URLs()[sandbox.Suishen]           // the endpoint to configure,
 //	s.Credentials(sandbox.Suishen)      // with these credentials
+//	s.PlaceIDs(sandbox.Suishen)         // and these names of the place,
 //	s.People(sandbox.Suishen)           // who can be verified there, and what should come of it
 //	s.SetFault(sandbox.Suishen, "hang") // trouble, until "off"
 //

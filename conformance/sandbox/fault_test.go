@@ -30,6 +30,16 @@ func token(t *testing.T, s *Sandbox, system string) *capture {
 		return do(t, a.handler, "GET", "/gateway/auth/accesstoken/create?appId=demo-suishen&appSecret=made-up-suishen-secret", "")
 	case Suikang:
 		return do(t, a.handler, "POST", suikangStatusPath+str(object(t, s.People(system)[0].Scan)["codeId"])+"?color=true", "", a.tif()...)
+	case Yuekang:
+		return do(t, a.handler, "POST", yuekangInit, a.yuekangInit(), jsonHeader...)
+	case Yukang:
+		return do(t, a.handler, "POST", yukangByCode, a.sm4Body(`{"codeId":"0"}`), jsonHeader...)
+	case Sukang:
+		return do(t, a.handler, "POST", sukangParse, a.sukangForm("https://example.invalid/").Encode(), formHeader...)
+	case Ankang:
+		return do(t, a.handler, "POST", ankangCheck, a.ankangAsk("akm:qrcode:0"), jsonHeader...)
+	case Hebei:
+		return do(t, a.handler, "POST", hebeiValidate, `{"bizExtData":"0"}`, jsonHeader...)
 	}
 	return do(t, a.handler, "POST", byKey, "", a.signed(a.cred["appSecret"])...)
 }
@@ -93,7 +103,7 @@ func TestFaultTruncatedPromisesMoreThanItSends(t *testing.T) {
 
 func TestFaultBusyIsTheSystemsOwn(t *testing.T) {
 	s := faulty(t, "busy")
-	for _, system := range []string{Suishen, Suikang} {
+	for _, system := range []string{Suishen, Suikang, Yuekang, Yukang, Sukang, Ankang} {
 		if w := token(t, s, system); w.status != 429 || w.header.Get("Retry-After") != "2" {
 			t.Errorf("%s: %d, Retry-After %q", system, w.status, w.header.Get("Retry-After"))
 		}
@@ -103,18 +113,23 @@ func TestFaultBusyIsTheSystemsOwn(t *testing.T) {
 	if reply := a.dataCall("interfaceById", "{}", secret); reply["code"] != "18" || reply["datas"] != "" {
 		t.Errorf("hangzhou: %v", reply)
 	}
+	if w := token(t, s, Hebei); w.status != 200 || !strings.HasPrefix(w.body.String(), `{"errcode":1,"errmsg":"当前用户过多"`) {
+		t.Errorf("hebei: %d %s", w.status, w.body.String())
+	}
 }
 
 func TestFaultUnknownStatusIsNoColourForAnybody(t *testing.T) {
-	s := faulty(t, unknownStatus)
-	for _, system := range systems {
-		a := newAsker(t, s, system, func() time.Time { return noon })
-		for _, p := range s.Everyone(system) {
-			if got := a.ask(p); got.outcome != p.Outcome || got.status != "" {
-				t.Errorf("%s (%s): %s %q", system, p.Note, got.outcome, got.status)
+	synctest.Test(t, func(t *testing.T) { // for the slow ones
+		s := faulty(t, unknownStatus)
+		for _, system := range systems {
+			a := newAsker(t, s, system, func() time.Time { return noon })
+			for _, p := range s.Everyone(system) {
+				if got := a.ask(p); got.outcome != p.Outcome || got.status != "" {
+					t.Errorf("%s (%s): %s %q", system, p.Note, got.outcome, got.status)
+				}
 			}
 		}
-	}
+	})
 }
 
 func TestFaultDripTakesATenthOfASecondForAByte(t *testing.T) {

@@ -42,7 +42,7 @@ func (s *Sandbox) list(system string, n int) []Person {
 func (b *backend) show(p *person, now time.Time) Person {
 	shown := Person{System: b.id, Outcome: p.outcome(), Status: p.status(), Action: p.action(), Note: p.note}
 	switch p.via {
-	case viaScan:
+	case viaScan, viaCard:
 		shown.Scan = b.dialect.scan(p, now)
 	case viaDocument:
 		shown.Document = &standard.Document{Type: idCard, Number: p.number, Name: p.name}
@@ -63,9 +63,14 @@ const (
 	yellow colour = "yellow"
 	red    colour = "red"
 	odd    colour = "odd" // a value that is in no table
+
+	numbered colour = "numbered" // yuekang: a number, of which nobody knows what it means
+	grey     colour = "grey"     // yukang: a report that is out of order
+	popup    colour = "popup"    // yukang: a pop-up stands in the colour's place
 )
 
-var statuses = map[colour]standard.Status{green: standard.Green, yellow: standard.Yellow, red: standard.Red, odd: standard.None}
+// statuses has no row for a colour without a status.
+var statuses = map[colour]standard.Status{green: standard.Green, yellow: standard.Yellow, red: standard.Red}
 
 // via is how a person is asked about.
 type via int
@@ -74,6 +79,7 @@ const (
 	viaScan via = iota
 	viaDocument
 	viaWrongName // the number is right and the name is not
+	viaCard      // yukang: by the scan of an electronic health card
 )
 
 // fate is what stands between a person and an answer.
@@ -127,9 +133,15 @@ type cityCode struct {
 type quirk int
 
 const (
-	intCode   quirk = 1 << iota // suishen: "code" is a number
-	bareDatas                   // hangzhou: "datas" is the value itself and not its JSON text
-	emptyOnce                   // hangzhou: every other answer has "datas" empty, which means: ask again
+	intCode    quirk = 1 << iota // suishen, sukang: "code", "resCode" is a number
+	bareDatas                    // hangzhou, sukang: "datas", "res" is the value itself and not its JSON text
+	emptyOnce                    // hangzhou: every other answer has "datas" empty, which means: ask again
+	sheni                        // yuekang: the code is one of 深i您
+	untested                     // yuekang: there is no nucleic-acid test
+	moreParams                   // sukang: the scan has more parameters than the code
+	national                     // ankang: the code comes from the national service
+	slow                         // hebei: the answer takes its time
+	arrived                      // hebei: has entered the country
 )
 
 func (p *person) has(q quirk) bool { return p.quirks&q != 0 }
@@ -177,4 +189,20 @@ func (p *person) warned() bool {
 		}
 	}
 	return false
+}
+
+// nucleicResult is the result of p's test.
+func (p *person) nucleicResult() string {
+	if p.codes[0].colour == red {
+		return "阳性"
+	}
+	return "阴性"
+}
+
+// sex is what p's number says, as GB/T 2261.1 writes it: 1 male, 2 female.
+func (p *person) sex() string {
+	if (p.number[16]-'0')%2 == 1 {
+		return "1"
+	}
+	return "2"
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestReadmeListsEveryFaultAndCode(t *testing.T) {
+func TestReadmeListsEverySystemFaultAndCode(t *testing.T) {
 	b, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -19,6 +19,18 @@ func TestReadmeListsEveryFaultAndCode(t *testing.T) {
 	for code := range codeTexts {
 		if !strings.Contains(string(b), "| `"+code+"` |") {
 			t.Errorf("the code %s is missing", code)
+		}
+	}
+	for system, names := range placeIDs {
+		for name, id := range names {
+			if !strings.Contains(string(b), "`"+name+"` (`"+id+"`)") {
+				t.Errorf("the name %s of a place of %s is missing", name, system)
+			}
+		}
+	}
+	for _, system := range systems {
+		if !strings.Contains(string(b), "\n## "+system+"\n") {
+			t.Errorf("the system %s is missing", system)
 		}
 	}
 	for system, names := range credentials {

@@ -14,6 +14,7 @@ const (
 	codeForeign  = "S2" // not a code of this system
 	codeNoHolder = "S3" // no such holder on file
 	codeDeclined = "S4" // the system does not answer about this holder
+	codeToken    = "S5" // the token is no longer good
 	codeDegraded = "S8" // degraded service, or too busy
 	codeBad      = "S9" // a request that the interface does not take
 )
@@ -23,6 +24,7 @@ var codeTexts = map[string]string{
 	codeForeign:  "SYNTHETIC 非本系统二维码",
 	codeNoHolder: "SYNTHETIC 查无此人",
 	codeDeclined: "SYNTHETIC 不予答复",
+	codeToken:    "SYNTHETIC 令牌已失效",
 	codeDegraded: "SYNTHETIC 服务降级",
 	codeBad:      "SYNTHETIC 请求参数有误",
 }

@@ -9,14 +9,19 @@ import (
 	"time"
 )
 
-// The three systems, in the order in which they are listed.
+// The systems, in the order in which they are listed.
 const (
 	Suishen  = "suishen"
 	Suikang  = "suikang"
 	Hangzhou = "hangzhou"
+	Yuekang  = "yuekang"
+	Yukang   = "yukang"
+	Sukang   = "sukang"
+	Ankang   = "ankang"
+	Hebei    = "hebei"
 )
 
-var systems = []string{Suishen, Suikang, Hangzhou}
+var systems = []string{Suishen, Suikang, Hangzhou, Yuekang, Yukang, Sukang, Ankang, Hebei}
 
 // defaultSeed makes every sandbox without a seed of its own hold the same people.
 const defaultSeed = "tongma sandbox 1"
@@ -57,7 +62,7 @@ func New(opts Options) *Sandbox {
 func (s *Sandbox) Systems() []string { return append([]string(nil), systems...) }
 
 // Credentials gives what a gateway must be configured with to be answered by a system. They are constants, made up, and
-// worth nothing anywhere else; nil for a system that is not here.
+// worth nothing anywhere else; empty for a system that asks for none, nil for one that is not here.
 func (s *Sandbox) Credentials(system string) map[string]string {
 	return maps.Clone(credentials[system])
 }
@@ -66,7 +71,27 @@ var credentials = map[string]map[string]string{
 	Suishen:  {"appId": "demo-suishen", "appSecret": "made-up-suishen-secret"},
 	Suikang:  {"paasId": "demo-suikang", "token": "made-up-suikang-token"},
 	Hangzhou: {"appKey": "demo-hangzhou", "appSecret": "made-up-hangzhou-secret", "interfaceById": "SYNTHETICBYID001", "interfaceByQr": "SYNTHETICBYQR001", "interfaceRealTime": "SYNTHETICLIVE001"},
+	Yuekang:  {"etpId": "demo-yuekang", "secretKey": "made-up-yuekang-secret"},
+	Yukang:   {"sm4Key": "4d4144452d55502d59554b414e472d30"}, // MADE-UP-YUKANG-0
+	Sukang:   {"source": "demo-sukang", "token": "made-up-sukang-token"},
+	Ankang:   {"siteId": "53594e544845544943000000000000a1"},
+	Hebei:    {},
 }
+
+// PlaceIDs gives what a system calls the place or device where a gateway stands, by the name that its dialect has for it. It is
+// empty for a system that has no such names, nil for one that is not here.
+func (s *Sandbox) PlaceIDs(system string) map[string]string {
+	if _, ok := s.backends[system]; !ok {
+		return nil
+	}
+	ids := maps.Clone(placeIDs[system])
+	if ids == nil {
+		ids = map[string]string{}
+	}
+	return ids
+}
+
+var placeIDs = map[string]map[string]string{Yuekang: {"device": "SYNTHETIC-SN-0001"}}
 
 // Handler gives a system's backend, its faults and the admin calls under /_sandbox/ included. It panics for a system that is
 // not among [Sandbox.Systems].
@@ -152,6 +177,16 @@ func newBackend(id string, opts Options) *backend {
 		b.dialect = newSuikang(b)
 	case Hangzhou:
 		b.dialect = newHangzhou(b, opts.Seed)
+	case Yuekang:
+		b.dialect = newYuekang(b, opts.Seed)
+	case Yukang:
+		b.dialect = newYukang(b, opts.Seed)
+	case Sukang:
+		b.dialect = newSukang(b)
+	case Ankang:
+		b.dialect = newAnkang(b)
+	case Hebei:
+		b.dialect = newHebei(b)
 	}
 	return b
 }
@@ -167,8 +202,11 @@ func (b *backend) paint(c colour) colour {
 }
 
 // holder opens a code and gives whose it is and of which period, or nil if the code is not this system's.
-func (b *backend) holder(code string) (*person, int64) {
-	no, period, ok := b.own.open(code)
+func (b *backend) holder(code string) (*person, int64) { return b.opened(b.own, code) }
+
+// opened is holder for a code that s has made.
+func (b *backend) opened(s sealer, code string) (*person, int64) {
+	no, period, ok := s.open(code)
 	if !ok || no >= len(b.people) {
 		return nil, 0
 	}

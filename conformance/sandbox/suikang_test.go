@@ -15,13 +15,18 @@ func vectors(t *testing.T) (v struct {
 		Lower                         string `json:"signature_lower"`
 	}
 	Zhejiang []struct{ Name, AppKey, Secret, RequestTime, Sign string }
+	SM4      []struct {
+		Name, Plaintext string
+		Key             string `json:"key_hex"`
+		CipherText      string `json:"ciphertext_hex_upper"`
+	} `json:"sm4_ecb_hex_upper"`
 }) {
 	t.Helper()
 	b, err := os.ReadFile("testdata/backend_signing.json")
 	if err == nil {
 		err = json.Unmarshal(b, &v)
 	}
-	if err != nil || len(v.TIF) != 8 || len(v.Zhejiang) != 7 {
+	if err != nil || len(v.TIF) != 8 || len(v.Zhejiang) != 7 || len(v.SM4) != 9 {
 		t.Fatalf("vectors: %v", err)
 	}
 	return v

@@ -213,11 +213,7 @@ func (d *suishen) nucleic(w http.ResponseWriter, r *http.Request) {
 	}
 	inner := suishenReply{Code: codeNoHolder, Message: codeTexts[codeNoHolder]}
 	if p := d.known[ask.ZJHM]; p != nil && p.name == ask.XM {
-		result := "阴性"
-		if p.codes[0].colour == red {
-			result = "阳性"
-		}
-		inner = suishenReply{"200", suishenTest{p.name, p.number, result, sometime(d.now(), 1), "合成检测机构"}, "查询成功！"}
+		inner = suishenReply{"200", suishenTest{p.name, p.number, p.nucleicResult(), sometime(d.now(), 1), laboratory}, "查询成功！"}
 	}
 	writeJSON(w, http.StatusOK, suishenReply{Code: 200, Data: text(inner)})
 }
@@ -230,7 +226,14 @@ func maskMiddle(s string, first, last int) string {
 // same compares secrets.
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// sometime is a moment some days ago, as the dialects write it: Beijing time, no zone.
-func sometime(now time.Time, daysAgo int) string {
-	return now.AddDate(0, 0, -daysAgo).Format(time.DateOnly) + " 16:17:41"
+// laboratory is where everybody's tests were made.
+const laboratory = "合成检测机构"
+
+// someday is a moment some days ago, in Beijing.
+func someday(now time.Time, daysAgo int) time.Time {
+	y, m, d := now.AddDate(0, 0, -daysAgo).Date()
+	return time.Date(y, m, d, 16, 17, 41, 0, beijing)
 }
+
+// sometime is someday as the dialects write it: no zone.
+func sometime(now time.Time, daysAgo int) string { return someday(now, daysAgo).Format(time.DateTime) }
