@@ -30,6 +30,16 @@ var decisive = map[string]map[string][]string{
 	"yuekang": {
 		"/api/hc/parseHealthyCode": {".code", ".data", ".data.color"},
 	},
+	"sukang": {
+		"/jkm/thirdparty/parse": {".resCode", ".res", ".res.level"},
+	},
+	"ankang": {
+		"/akm-sj-mgr/gate/check": {".flag", ".data", ".data.flag", ".data.data", ".data.data.healthLevel"},
+	},
+	"hebei": {
+		"/hbjkm/userHealth/validateInfo": {".errcode", ".data", ".data.content", ".data.content.data", ".data.content.data.person",
+			".data.content.data.healthyReport", ".data.content.data.healthyReport[].healthyStaus"},
+	},
 }
 
 // TestNoSpoiltReplyIsGreen spoils the replies of every green fixture: each member at any depth, also inside JSON strings, left out
