@@ -156,6 +156,9 @@ func (a *adapter) Verify(ctx context.Context, q *adapters.Query) (adapters.Resul
 		switch word {
 		case "next":
 		case "verified":
+			for _, unreached := range a.steps[i+1:] {
+				f.pass(unreached)
+			}
 			return f.verified(until)
 		default:
 			reason := reasons[word]
@@ -218,9 +221,7 @@ func (f *frame) step(st *step) (string, error) {
 			return "", err
 		}
 		if !run {
-			for _, b := range st.scope {
-				f.env[b.name] = nil
-			}
+			f.pass(st)
 			return "next", nil
 		}
 	}
@@ -234,6 +235,13 @@ func (f *frame) step(st *step) (string, error) {
 		}
 	}
 	return word, nil
+}
+
+// pass makes the names of a step that does not run nil, so that nothing computes them from another call's reply.
+func (f *frame) pass(st *step) {
+	for _, b := range st.scope {
+		f.env[b.name] = nil
+	}
 }
 
 // maxAgain is how often a backend may ask for the same call once more.

@@ -257,6 +257,7 @@ func (c *compiler) steps(d *Descriptor, base *scope) *scope {
 		spec := &c.spec.verify[i]
 		st := &step{}
 		c.step = st
+		runs := spec.when == nil && !verified
 		if spec.when != nil {
 			st.when = c.condition(sc, *spec.when, "when")
 		}
@@ -280,7 +281,7 @@ func (c *compiler) steps(d *Descriptor, base *scope) *scope {
 		}
 		d.steps = append(d.steps, st)
 		sc = after.child()
-		if st.when != nil { // it may be skipped, and then its names are nil
+		if !runs { // it may be skipped or not reached, and then its names are nil
 			for _, b := range st.scope {
 				sc.names[b.name] = types.Any
 			}

@@ -158,6 +158,30 @@ record:
 	}
 }
 
+func TestTheNamesOfAStepThatIsNotReachedAreNil(t *testing.T) {
+	d := parse(t, `
+verify:
+  - post: /first
+    then: {a: =json(body)}
+    outcome:
+      - {when: '=a.code == "0"', is: verified}
+      - {when: '=a.code == "1"', is: next}
+  - post: /second
+    then: {b: =json(body), c: =text(body)}
+    outcome: [{when: '=b.code == "0"', is: verified}]
+record:
+  status: '=b == nil && c == nil ? a.own : b.status'
+`)
+	for first, want := range map[string]standard.Status{
+		`{"code":"0","own":"10","status":"00"}`: standard.Red, `{"code":"1","own":"10"}`: standard.Green,
+	} {
+		res, err := d.Open(says(first, `{"code":"0","status":"00"}`)).Verify(t.Context(), query("x"))
+		if err != nil || res.Record.Status != want {
+			t.Errorf("%s: %+v, %v", first, res.Record, err)
+		}
+	}
+}
+
 func TestCommonNamesAreMadeAfreshForEachCall(t *testing.T) {
 	s := says(`{"code":"0","status":"00"}`)
 	res, err := parse(t, `
