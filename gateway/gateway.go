@@ -42,7 +42,7 @@ type Backend struct {
 	Endpoint    string            // base URL of the backend
 	Endpoints   map[string]string // further ones, by the names that the dialect gives them
 	Credentials map[string]string
-	Limits      adapters.Limits   // what is not 0 overrides the dialect's own
+	Limits      adapters.Limits   // what is not 0 overrides the dialect's own; a rate or retry below 0 is none
 	PlaceIDs    map[string]string // what the system calls this gateway's place or device
 }
 
@@ -131,6 +131,7 @@ func (c Config) withDefaults() (Config, error) {
 
 func (g *Gateway) open(backends []Backend) (*adapters.Catalogue, error) {
 	var entries []adapters.Entry
+	var unset []string
 	var faults []error
 	for _, b := range backends {
 		s, err := g.connect(b)
@@ -139,12 +140,15 @@ func (g *Gateway) open(backends []Backend) (*adapters.Catalogue, error) {
 			continue
 		}
 		if len(s.missing) > 0 {
-			g.log.Warn("system is not configured", "system", s.info.System, "missing", s.missing)
+			unset = append(unset, s.info.System)
 		}
 		entries = append(entries, adapters.Entry{Info: s.info, Adapter: s})
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
+	}
+	if len(unset) > 0 {
+		g.log.Info("systems that are not configured", "systems", unset)
 	}
 	return adapters.NewCatalogue(entries)
 }

@@ -126,7 +126,7 @@ func missing(b Backend, info adapters.Info) []string {
 	return list
 }
 
-// overlay gives base with whatever over sets.
+// overlay gives base with whatever over sets. A rate or a retry below 0 is none.
 func overlay(base, over adapters.Limits) adapters.Limits {
 	if over.Timeout > 0 {
 		base.Timeout = over.Timeout
@@ -134,13 +134,13 @@ func overlay(base, over adapters.Limits) adapters.Limits {
 	if over.Concurrency > 0 {
 		base.Concurrency = over.Concurrency
 	}
-	if over.Rate > 0 {
+	if over.Rate != 0 {
 		base.Rate = over.Rate
 	}
 	if over.Body > 0 {
 		base.Body = over.Body
 	}
-	if over.Retry > 0 {
+	if over.Retry != 0 {
 		base.Retry = over.Retry
 	}
 	return base

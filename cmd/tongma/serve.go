@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tongma/gateway/node"
+	"tongma/standard/sm"
 	"tongma/standard/sm/second"
 )
 
@@ -51,11 +52,18 @@ On SIGINT or SIGTERM /readyz says no, calls under way are answered, then the gat
 				fmt.Fprintf(cmd.OutOrStdout(), "%s is right\n", config)
 				return nil
 			}
+			engine := sm.Fast
+			if cfg.SecondEngine {
+				engine = second.Engine
+				if err := cfg.Use(engine); err != nil {
+					return fail(err, "")
+				}
+			}
 			n, err := node.New(cfg)
 			if err != nil {
-				return fail(err, "")
+				return fail(err, "what the configuration names must be free and the gateway's own: addresses, the state folder")
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "tongma %s: gateway %s at %s\n", version, cfg.ID, n.URL())
+			fmt.Fprintf(cmd.OutOrStdout(), "tongma %s: gateway %s at %s, SM2 by %s\n", version, cfg.ID, n.URL(), engine.Name())
 			return n.Run(cmd.Context())
 		},
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -14,10 +15,18 @@ import (
 	"tongma/conformance/sandbox"
 	"tongma/gateway/client"
 	"tongma/standard"
+	"tongma/standard/sm"
+	"tongma/standard/sm/second"
 )
 
 // TestServeVerifiesByItsConfiguration runs the built binary as an operator would, with keys that it has made itself.
 func TestServeVerifiesByItsConfiguration(t *testing.T) {
+	for engine, library := range map[string]string{"fast": sm.Fast.Name(), "second": second.Engine.Name()} {
+		t.Run(engine, func(t *testing.T) { testServe(t, engine, library) })
+	}
+}
+
+func testServe(t *testing.T, engine, library string) {
 	box := sandbox.New(sandbox.Options{})
 	backends, err := box.Listen(nil)
 	if err != nil {
@@ -39,20 +48,22 @@ func TestServeVerifiesByItsConfiguration(t *testing.T) {
 id: gw
 key: gateway.key.pem
 state: state
+engine: %s
 systems:
   suishen:
     endpoint: %s
     credentials: {appId: %s, appSecret: {env: SUISHEN_SECRET}}
 callers:
   - {id: station, key: gate-1, publicKey: gate.pub.pem, roles: [gate]}
-`, listen, backends.URLs()[sandbox.Suishen], box.Credentials(sandbox.Suishen)["appId"])
+`, listen, engine, backends.URLs()[sandbox.Suishen], box.Credentials(sandbox.Suishen)["appId"])
 	if err := os.WriteFile(in("tongma.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	env := append(os.Environ(), "SUISHEN_SECRET="+box.Credentials(sandbox.Suishen)["appSecret"])
 
 	serve := exec.Command(binary(t), "serve", "--config", in("tongma.yaml"))
-	serve.Env, serve.Stderr = env, os.Stderr
+	var said strings.Builder
+	serve.Env, serve.Stderr, serve.Stdout = env, os.Stderr, &said
 	if err := serve.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -92,6 +103,9 @@ callers:
 	}
 	if err := serve.Wait(); err != nil {
 		t.Errorf("after SIGTERM: %v", err)
+	}
+	if !strings.HasSuffix(said.String(), "SM2 by "+library+"\n") {
+		t.Errorf("it says %q, want the library %s", said.String(), library)
 	}
 }
 

@@ -3,16 +3,13 @@ package node
 import (
 	"cmp"
 	"crypto/tls"
-	"errors"
 	"fmt"
-	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -22,6 +19,7 @@ import (
 	"tongma/gateway/registry"
 	"tongma/standard"
 	"tongma/standard/sm"
+	"tongma/standard/wire"
 )
 
 // Config is a node's configuration, checked: [Load] reads one from a file.
@@ -39,8 +37,12 @@ type Config struct {
 	State string
 	// Drain is how long calls under way may take to be answered when the node stops; 0 means 10 s.
 	Drain time.Duration
-	// CacheEntries is how many records the memory holds; 0 means the gateway's default.
-	CacheEntries int
+	// CacheRecords is how many records the memory holds; 0 means the gateway's default.
+	CacheRecords int
+	// Log is told of troubles, and at level debug of every call. Nil means standard error, from level info.
+	Log *slog.Logger
+	// SecondEngine says that the file asks for the second implementation of SM2, SM3 and SM4. Who links it gives it to [Config.Use].
+	SecondEngine bool
 
 	Dialects []adapters.Dialect // all that are known, configured or not
 	Systems  map[string]System  // what is configured, by id; the others answer not_configured
@@ -52,7 +54,7 @@ type System struct {
 	Endpoint    string            // the address that every call's path goes behind
 	Endpoints   map[string]string // further ones, by the descriptor's names
 	Credentials map[string]string
-	Limits      adapters.Limits   // what is zero is the descriptor's
+	Limits      adapters.Limits   // what is zero is the descriptor's; a negative rate or retry is none
 	PlaceIDs    map[string]string // what the system calls this gateway's place or device
 }
 
@@ -83,15 +85,17 @@ func (r *reader) config(cfg *Config, root *yaml.Node) {
 	r.members(root, "the configuration", map[string]func(*yaml.Node){
 		"listen":      func(n *yaml.Node) { listen = n; r.address(&cfg.Listen, "listen")(n) },
 		"tls":         func(n *yaml.Node) { r.tls(cfg, n) },
-		"behindProxy": r.flag(&cfg.BehindProxy, "behindProxy"),
+		"behindProxy": choice(r, &cfg.BehindProxy, "behindProxy", map[string]bool{"true": true, "false": false}),
 		"metrics":     r.address(&cfg.Metrics, "metrics"),
 		"id":          r.id(&cfg.ID, "id"),
 		"key":         func(n *yaml.Node) { cfg.Key = r.key(n) },
-		"state":       r.path(&cfg.State, "state"),
+		"state":       r.folder(&cfg.State, "state"),
 		"drain":       r.duration(&cfg.Drain, "drain"),
 		"cache": func(n *yaml.Node) {
-			r.members(n, "cache", map[string]func(*yaml.Node){"entries": r.whole(&cfg.CacheEntries, "entries", 1, 100_000_000)})
+			r.members(n, "cache", map[string]func(*yaml.Node){"records": r.whole(&cfg.CacheRecords, "records", 1, 100_000_000)})
 		},
+		"log":      func(n *yaml.Node) { r.log(cfg, n) },
+		"engine":   choice(r, &cfg.SecondEngine, "engine", map[string]bool{"fast": false, "second": true}),
 		"adapters": keep(&dirs),
 		"systems":  keep(&systems),
 		"callers":  func(n *yaml.Node) { r.items(n, "callers", func(n *yaml.Node) { r.caller(cfg, n) }) },
@@ -127,16 +131,24 @@ func (r *reader) address(into *string, what string) func(*yaml.Node) {
 	}
 }
 
-var validID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-
 func (r *reader) id(into *string, what string) func(*yaml.Node) {
 	return func(n *yaml.Node) {
-		if !validID.MatchString(n.Value) {
+		if !wire.ValidID(n.Value) {
 			r.find(n, "give 1 to 64 of A-Z a-z 0-9 . _ -", "%s cannot be sent as an id", what)
 			return
 		}
 		*into = n.Value
 	}
+}
+
+func (r *reader) log(cfg *Config, n *yaml.Node) {
+	level := slog.LevelInfo
+	choice(r, &level, "log", map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn})(n)
+	cfg.Log = newLog(level)
+}
+
+func newLog(from slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: from}))
 }
 
 func (r *reader) tls(cfg *Config, n *yaml.Node) {
@@ -235,153 +247,21 @@ func (r *reader) roles(n *yaml.Node) standard.Roles {
 	return set
 }
 
-// dialects loads the built-in descriptors and those of the folders that the configuration adds.
-func (r *reader) dialects(cfg *Config, dirs *yaml.Node) {
-	builtin, err := Builtin()
+// Use has an engine do all the arithmetic of this program, with the keys of the configuration too. It is for the start, before [New].
+func (c *Config) Use(e sm.Engine) error {
+	sm.Use(e)
+	key, err := c.Key.With(e)
 	if err != nil {
-		r.findings = append(r.findings, findingsOf(err)...)
+		return fmt.Errorf("key: %w", err)
 	}
-	cfg.Dialects = builtin
-	if dirs == nil {
-		return
-	}
-	r.items(dirs, "adapters", func(n *yaml.Node) {
-		path, ok := r.scalar(n, "adapters")
-		if !ok {
-			return
-		}
-		dir := r.resolve(path)
-		if _, err := os.Stat(filepath.Join(dir, "adapter.yaml")); errors.Is(err, fs.ErrNotExist) {
-			r.find(n, "name a folder that holds an adapter.yaml", "no adapter.yaml in %s", dir)
-			return
-		}
-		d, err := descriptor.Load(os.DirFS(dir), ".")
-		if err != nil {
-			for _, f := range findingsOf(err) {
-				f.File = filepath.Join(dir, filepath.Base(f.File))
-				r.findings = append(r.findings, f)
-			}
-			return
-		}
-		if system := d.Info().System; slices.ContainsFunc(cfg.Dialects, func(o adapters.Dialect) bool { return o.Info().System == system }) {
-			r.find(n, "change its `system:`, or leave one out", "there is another adapter for the system %s", system)
-			return
-		}
-		cfg.Dialects = append(cfg.Dialects, d)
-	})
-}
-
-// Builtin gives the dialects that are part of Tongma. They are compiled once.
-func Builtin() ([]adapters.Dialect, error) {
-	dialects, err := builtin()
-	return slices.Clone(dialects), err
-}
-
-var builtin = sync.OnceValues(func() ([]adapters.Dialect, error) {
-	dirs, err := fs.ReadDir(adapters.Builtin, ".")
-	if err != nil {
-		return nil, err
-	}
-	var dialects []adapters.Dialect
-	for _, dir := range dirs {
-		d, err := descriptor.Load(adapters.Builtin, dir.Name())
-		if err != nil {
-			return nil, err
-		}
-		dialects = append(dialects, d)
-	}
-	return dialects, nil
-})
-
-func findingsOf(err error) descriptor.Findings {
-	var findings descriptor.Findings
-	if errors.As(err, &findings) {
-		return findings
-	}
-	return descriptor.Findings{{What: err.Error()}}
-}
-
-func (r *reader) systems(cfg *Config, n *yaml.Node) {
-	r.entries(n, "systems", func(key, value *yaml.Node) {
-		at := slices.IndexFunc(cfg.Dialects, func(d adapters.Dialect) bool { return d.Info().System == key.Value })
-		if at < 0 {
-			known := make([]string, 0, len(cfg.Dialects))
-			for _, d := range cfg.Dialects {
-				known = append(known, d.Info().System)
-			}
-			r.find(key, "there are "+strings.Join(known, ", ")+"; add the folder of another one under  adapters:", "no adapter for the system %q", key.Value)
-			return
-		}
-		cfg.Systems[key.Value] = r.system(cfg.Dialects[at].Info(), value)
-	})
-}
-
-func (r *reader) system(info adapters.Info, n *yaml.Node) System {
-	s := System{Endpoints: map[string]string{}, Credentials: map[string]string{}}
-	what := "system " + info.System
-	r.members(n, what, map[string]func(*yaml.Node){
-		"endpoint":    r.url(&s.Endpoint, "endpoint"),
-		"endpoints":   func(n *yaml.Node) { r.endpoints(info, &s, n) },
-		"credentials": func(n *yaml.Node) { r.credentials(info, &s, n) },
-		"placeIds":    func(n *yaml.Node) { r.placeIDs(&s, n) },
-		"limits": func(n *yaml.Node) {
-			r.members(n, "limits", map[string]func(*yaml.Node){
-				"timeout":     r.duration(&s.Limits.Timeout, "timeout"),
-				"concurrency": r.whole(&s.Limits.Concurrency, "concurrency", 1, 100_000),
-				"rate":        r.rate(&s.Limits.Rate, "rate"),
-				"body":        r.size(&s.Limits.Body, "body", 16<<20),
-				"retry":       r.whole(&s.Limits.Retry, "retry", 0, 1),
-			})
-		},
-	}, "endpoint")
-	for _, c := range info.Credentials {
-		if _, ok := s.Credentials[c.Name]; !ok {
-			r.find(n, "add  credentials: {"+c.Name+": …}", "%s needs the credential %q", what, c.Name)
+	c.Key = key
+	for i := range c.Callers {
+		p := &c.Callers[i]
+		if p.Key, err = p.Key.With(e); err != nil {
+			return fmt.Errorf("caller %s: publicKey: %w", p.ID, err)
 		}
 	}
-	for _, name := range info.Endpoints {
-		if _, ok := s.Endpoints[name]; !ok {
-			r.find(n, "add  endpoints: {"+name+": URL}", "%s needs the endpoint %q", what, name)
-		}
-	}
-	return s
-}
-
-func (r *reader) placeIDs(s *System, n *yaml.Node) {
-	s.PlaceIDs = map[string]string{}
-	r.entries(n, "placeIds", func(key, value *yaml.Node) {
-		if id, ok := r.scalar(value, key.Value); ok {
-			s.PlaceIDs[key.Value] = id
-		}
-	})
-}
-
-func (r *reader) endpoints(info adapters.Info, s *System, n *yaml.Node) {
-	r.entries(n, "endpoints", func(key, value *yaml.Node) {
-		if !slices.Contains(info.Endpoints, key.Value) {
-			r.find(key, "leave it out", "the adapter of %s has no endpoint %q", info.System, key.Value)
-			return
-		}
-		var u string
-		r.url(&u, "endpoint "+key.Value)(value)
-		s.Endpoints[key.Value] = u
-	})
-}
-
-func (r *reader) credentials(info adapters.Info, s *System, n *yaml.Node) {
-	r.entries(n, "credentials", func(key, value *yaml.Node) {
-		at := slices.IndexFunc(info.Credentials, func(c adapters.Credential) bool { return c.Name == key.Value })
-		switch {
-		case at < 0:
-			r.find(key, "leave it out", "the adapter of %s uses no credential %q", info.System, key.Value)
-		case !info.Credentials[at].Secret && value.Kind == yaml.ScalarNode:
-			text, _ := r.scalar(value, key.Value)
-			s.Credentials[key.Value] = text
-		default:
-			secret, _ := r.secret(value, key.Value)
-			s.Credentials[key.Value] = string(secret)
-		}
-	})
+	return nil
 }
 
 // URL is where this machine reaches the interface: an address that stands for all of them becomes the loopback one.

@@ -2,6 +2,7 @@ package node
 
 import (
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"tongma/adapters"
 	"tongma/adapters/descriptor"
 	"tongma/standard"
 	"tongma/standard/sm"
@@ -74,7 +76,7 @@ func TestTheExampleLoads(t *testing.T) {
 	if s.Endpoint != "https://suishen-backend.example" || s.Credentials["appSecret"] != "a secret" || s.Credentials["appId"] != "your-app-id" {
 		t.Errorf("system suishen: %+v", s.Endpoint)
 	}
-	if s.Limits.Timeout != 2500*time.Millisecond || s.Limits.Rate != 500 || s.Limits.Body != 64<<10 || s.Limits.Concurrency != 64 || s.Limits.Retry != 1 {
+	if s.Limits.Timeout != 2*time.Second || s.Limits.Rate != 500 || s.Limits.Body != 64<<10 || s.Limits.Concurrency != 64 || s.Limits.Retry != 1 {
 		t.Errorf("limits: %+v", s.Limits)
 	}
 	if len(cfg.Callers) != 1 {
@@ -84,7 +86,7 @@ func TestTheExampleLoads(t *testing.T) {
 	if c.ID != "station-east" || c.KeyID != "gate-1" || c.Key == nil || c.Roles != standard.RolesOf(standard.RoleGate) || c.Rate != 50 || len(c.Purposes) != 1 {
 		t.Errorf("caller: %+v", c)
 	}
-	if cfg.Listen != "127.0.0.1:8080" || cfg.ID != "gateway.example" || cfg.Key == nil || cfg.Drain != 10*time.Second || cfg.CacheEntries != 100_000 {
+	if cfg.Listen != "127.0.0.1:8080" || cfg.ID != "gateway.example" || cfg.Key == nil || cfg.Drain != 10*time.Second || cfg.CacheRecords != 100_000 {
 		t.Errorf("configuration: %+v", cfg)
 	}
 	if cfg.URL() != "http://127.0.0.1:8080" {
@@ -129,6 +131,70 @@ func TestAGoodConfigurationLoads(t *testing.T) {
 	}
 }
 
+func TestALimitOf0IsNotALimitLeftOut(t *testing.T) {
+	dir := folder(t)
+	for limits, want := range map[string]adapters.Limits{
+		"{}":                  {},
+		"{rate: 0, retry: 0}": {Rate: -1, Retry: -1},
+		"{rate: 5/s}":         {Rate: 5},
+	} {
+		cfg, err := load(t, dir, good+"    limits: "+limits+"\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := cfg.Systems["suishen"].Limits; got != want {
+			t.Errorf("%s: %+v, want %+v", limits, got, want)
+		}
+	}
+}
+
+func TestTheLogTellsOfCallsAtDebugAlone(t *testing.T) {
+	dir := folder(t)
+	for level, want := range map[string]bool{"debug": true, "info": false, "warn": false} {
+		cfg, err := load(t, dir, good+"log: "+level+"\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := cfg.Log.Enabled(t.Context(), slog.LevelDebug); got != want {
+			t.Errorf("log: %s: %v, want %v", level, got, want)
+		}
+	}
+}
+
+// counted counts the keys that it is given.
+type counted struct {
+	sm.Engine
+	signers, verifiers int
+}
+
+func (e *counted) NewSigner(scalar []byte) (sm.Signer, error) {
+	e.signers++
+	return e.Engine.NewSigner(scalar)
+}
+
+func (e *counted) NewVerifier(point []byte) (sm.Verifier, error) {
+	e.verifiers++
+	return e.Engine.NewVerifier(point)
+}
+
+func TestAnEngineThatIsUsedGetsEveryKey(t *testing.T) {
+	cfg, err := load(t, folder(t), good+"engine: second\n")
+	if err != nil || !cfg.SecondEngine {
+		t.Fatalf("the second engine is not asked for: %v", err)
+	}
+	defer sm.Use(sm.Fast)
+	e := &counted{Engine: sm.Fast}
+	if err := cfg.Use(e); err != nil {
+		t.Fatal(err)
+	}
+	if e.signers != 1 || e.verifiers != 2 { // the gateway's own key is verified with too
+		t.Errorf("%d signers and %d verifiers, want 1 and 2", e.signers, e.verifiers)
+	}
+	if cfg, err = load(t, folder(t), good); err != nil || cfg.SecondEngine {
+		t.Errorf("the second engine without being asked for: %v", err)
+	}
+}
+
 func TestABrokenConfigurationIsToldWithItsPlaceAndMend(t *testing.T) {
 	tests := []struct {
 		name     string
@@ -161,6 +227,11 @@ func TestABrokenConfigurationIsToldWithItsPlaceAndMend(t *testing.T) {
 		{"secret from two places", "{file: secrets/suishen}", "{file: a, env: b}", "10:40", "exactly one", ""},
 		{"credential missing", "appId: x, ", "", "9:5", `credential "appId"`, "appId"},
 		{"credential unknown", "appId: x", "appId: x, appIdd: y", "10:29", `no credential "appIdd"`, "leave it out"},
+		{"no state folder", "state: state", "state: nowhere", "4:8", "there is no folder", "make it"},
+		{"a file for the state folder", "state: state", "state: gateway.key.pem", "4:8", "there is no folder", "make it"},
+		{"neither true nor false", "id: gw", "id: gw\nbehindProxy: yes", "3:14", "none of its words", "false, true"},
+		{"no such engine", "id: gw", "id: gw\nengine: third", "3:9", "none of its words", "fast, second"},
+		{"no such log", "id: gw", "id: gw\nlog: [info]", "3:6", "none of its words", "debug, info, warn"},
 		{"limit", "    credentials", "    limits: {timeout: soon}\n    credentials", "10:23", "time span", "500ms"},
 		{"no such folder of an adapter", "id: gw", "id: gw\nadapters: [nowhere]", "3:12", "no adapter.yaml", "folder"},
 		{"not a mapping", good, "- 1\n", "1:1", "must be a mapping", ""},

@@ -48,7 +48,10 @@ func New(cfg *Config) (*Node, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	logger := cfg.Log
+	if logger == nil {
+		logger = newLog(slog.LevelInfo)
+	}
 	watched := prometheus.NewRegistry()
 	watched.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
@@ -61,7 +64,7 @@ func New(cfg *Config) (*Node, error) {
 		return nil, err
 	}
 	g, err := gateway.New(gateway.Config{
-		Backends: cfg.backends(), CacheRecords: cfg.CacheEntries, Log: logger, Metrics: watched,
+		Backends: cfg.backends(), CacheRecords: cfg.CacheRecords, Log: logger, Metrics: watched,
 	})
 	if err != nil {
 		return nil, err

@@ -94,11 +94,16 @@ func (r *reader) texts(into *[]string, what string) func(*yaml.Node) {
 	}
 }
 
-// path reads a path, which is relative to the configuration file.
-func (r *reader) path(into *string, what string) func(*yaml.Node) {
+// folder reads the path of a folder that is there. It is relative to the configuration file.
+func (r *reader) folder(into *string, what string) func(*yaml.Node) {
 	return func(n *yaml.Node) {
-		if s, ok := r.scalar(n, what); ok {
-			*into = r.resolve(s)
+		path, ok := r.scalar(n, what)
+		if !ok {
+			return
+		}
+		*into = r.resolve(path)
+		if info, err := os.Stat(*into); err != nil || !info.IsDir() {
+			r.find(n, "make it, for the gateway's user alone", "%s: there is no folder %s", what, *into)
 		}
 	}
 }
@@ -110,14 +115,15 @@ func (r *reader) resolve(path string) string {
 	return filepath.Join(r.dir, path)
 }
 
-func (r *reader) flag(into *bool, what string) func(*yaml.Node) {
+// choice reads one of the words of a table.
+func choice[T any](r *reader, into *T, what string, table map[string]T) func(*yaml.Node) {
 	return func(n *yaml.Node) {
-		switch n.Value {
-		case "true", "false":
-			*into = n.Value == "true"
-		default:
-			r.find(n, "", "%s must be true or false", what)
+		value, ok := table[n.Value]
+		if !ok {
+			r.find(n, "write one of "+strings.Join(slices.Sorted(maps.Keys(table)), ", "), "%s is none of its words", what)
+			return
 		}
+		*into = value
 	}
 }
 

@@ -16,7 +16,7 @@ type Watch struct {
 }
 
 // Guard wraps a in the guards that info and its limits ask for. The limits are those in force, with nothing left to default;
-// a Rate of 0 is no limit.
+// a Rate or Retry of 0 or less is none.
 func Guard(a adapters.Adapter, info adapters.Info, limits adapters.Limits, watch Watch) adapters.Adapter {
 	guarded := a
 	if watch.Took != nil {

@@ -12,7 +12,7 @@ import (
 // have their length and range, points are on the curve and not at infinity, signatures and ciphertexts are DER without a
 // byte too many.
 type Engine interface {
-	// Name names the library behind it, for logs and the version command.
+	// Name names the library behind it, as `tongma serve` tells it.
 	Name() string
 	// NewHash is SM3.
 	NewHash() hash.Hash
