@@ -158,6 +158,7 @@ type hangzhouRecord struct {
 	MZT    string `json:"mzt"`
 	MFFD   string `json:"mffd"`
 	ZJGXSJ string `json:"zjgxsj"`
+	QRCode string `json:"qrCode,omitempty"` // by QR: the code that was asked about
 }
 
 // byID answers for a number, whoever it is: it does not ask for the name. The check character must be upper case.
@@ -166,7 +167,7 @@ func (d *hangzhou) byID(w http.ResponseWriter, f hangzhouFields) {
 		d.refuse(w, codeBad)
 		return
 	}
-	d.tell(w, d.known[f.SFZH])
+	d.tell(w, d.known[f.SFZH], "")
 }
 
 // byQR is ours: no such interface is public.
@@ -181,11 +182,12 @@ func (d *hangzhou) byQR(w http.ResponseWriter, f hangzhouFields) {
 		d.refuse(w, refusal)
 		return
 	}
-	d.tell(w, p)
+	d.tell(w, p, f.QRCode)
 }
 
-// tell gives all codes of a holder, as JSON inside a string unless the holder's answers are odd.
-func (d *hangzhou) tell(w http.ResponseWriter, p *person) {
+// tell gives all codes of a holder, as JSON inside a string unless the holder's answers are odd. Asked about a displayed code it
+// repeats that with each.
+func (d *hangzhou) tell(w http.ResponseWriter, p *person, displayed string) {
 	records := []hangzhouRecord{}
 	if p == nil || p.fate == gone {
 		d.reply(w, text(records), 0)
@@ -196,7 +198,7 @@ func (d *hangzhou) tell(w http.ResponseWriter, p *person) {
 		return
 	}
 	for _, c := range p.codes {
-		records = append(records, hangzhouRecord{p.number, p.name, p.phone, hangzhouStates[d.paint(c.colour)], c.city, sometime(d.now(), c.daysAgo)})
+		records = append(records, hangzhouRecord{p.number, p.name, p.phone, hangzhouStates[d.paint(c.colour)], c.city, sometime(d.now(), c.daysAgo), displayed})
 	}
 	if p.has(bareDatas) {
 		d.reply(w, records, len(records))

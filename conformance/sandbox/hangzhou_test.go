@@ -217,6 +217,22 @@ func TestHangzhouEmptyAnswerMeansAskAgain(t *testing.T) {
 	t.Error("there is no such person")
 }
 
+func TestHangzhouRepeatsTheDisplayedCodeWithEachCityAndByIDNone(t *testing.T) {
+	now := noon
+	a, _ := hangzhouAt(t, &now)
+	secret := a.refreshed(byKey, a.cred["appSecret"]).RequestSecret
+	p := New(at(noon)).People(Hangzhou)[0]
+	code := p.Scan[strings.Index(p.Scan, "V2"):strings.Index(p.Scan, "#")]
+	byQR := str(a.dataCall("interfaceByQr", `{"qrCode":"`+code+`"}`, secret)["datas"])
+	if n := strings.Count(byQR, `"sfzh"`); n == 0 || strings.Count(byQR, `"qrCode":"`+code+`"`) != n {
+		t.Errorf("by QR: %s", byQR)
+	}
+	number := New(at(noon)).backends[Hangzhou].people[0].number
+	if byID := str(a.dataCall("interfaceById", `{"sfzh":"`+number+`"}`, secret)["datas"]); !strings.Contains(byID, number) || strings.Contains(byID, "qrCode") {
+		t.Errorf("by ID: %s", byID)
+	}
+}
+
 func TestHangzhouDatasIsTheListItselfForSome(t *testing.T) {
 	now := noon
 	a, _ := hangzhouAt(t, &now)

@@ -102,6 +102,7 @@ func (d *suikang) status(w http.ResponseWriter, r *http.Request) {
 
 // suikangHolder is what is told of the holder; the colour is not part of it.
 type suikangHolder struct {
+	CodeID   string `json:"codeId"`
 	Name     string `json:"name"`
 	IDNumber string `json:"idNumber"`
 	Phone    string `json:"phone"`
@@ -113,7 +114,7 @@ func (d *suikang) info(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusOK, suikangReply{Code: refusal, Msg: codeTexts[refusal]})
 		return
 	}
-	writeJSON(w, http.StatusOK, suikangReply{Code: 0, Msg: "成功", Data: suikangHolder{p.name, p.number, p.phone}})
+	writeJSON(w, http.StatusOK, suikangReply{Code: 0, Msg: "成功", Data: suikangHolder{r.PathValue("codeId"), p.name, p.number, p.phone}})
 }
 
 // find gives whose code the path names, or the code of the refusal.
