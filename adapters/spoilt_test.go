@@ -1,6 +1,7 @@
 package adapters_test
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -10,6 +11,7 @@ import (
 
 	"tongma/adapters/descriptor"
 	"tongma/standard"
+	"tongma/standard/sm"
 )
 
 // decisive says of each system's calls, by the beginning of their path, on which members of the reply its green rests: the code, the
@@ -29,6 +31,11 @@ var decisive = map[string]map[string][]string{
 	},
 	"yuekang": {
 		"/api/hc/parseHealthyCode": {".code", ".data", ".data.color"},
+	},
+	"yukang": {
+		"/check-health-by-code-id":              {".CipherText", ".CipherText.code", ".CipherText.color"},
+		"/appointment-do/getHealthCardInfo/ykm": {".CipherText", ".CipherText.zjhm", ".CipherText.aac003"},
+		"/check-health-by-card-no-v1":           {".CipherText", ".CipherText.code", ".CipherText.color", ".CipherText.card_no", ".CipherText.name"},
 	},
 	"sukang": {
 		"/jkm/thirdparty/parse": {".resCode", ".res", ".res.level"},
@@ -117,18 +124,52 @@ func spoiltReplies(t *testing.T, fx map[string]any, call int, body string, membe
 	for i := range len(body) {
 		out = append(out, spoil(fx, call, fmt.Sprintf("cut after %d bytes", i), 200, body[:i]))
 	}
+	cred, _ := fx["cred"].(map[string]any)
+	key, _ := cred["sm4Key"].(string)
 	var value any
-	dec := json.NewDecoder(strings.NewReader(body))
+	dec := json.NewDecoder(strings.NewReader(ciphered(t, body, key, opened)))
 	dec.UseNumber()
 	if err := dec.Decode(&value); err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range mutants(value, "") {
 		if m.at == "" || slices.Contains(members, m.at) {
-			out = append(out, spoil(fx, call, m.at+" "+m.what, 200, encoded(m.value)))
+			out = append(out, spoil(fx, call, m.at+" "+m.what, 200, ciphered(t, encoded(m.value), key, sealed)))
 		}
 	}
 	return out
+}
+
+// ciphered opens or seals the CipherText of a reply, so that what is inside is spoilt like JSON in a string. Any other reply
+// stays as it is.
+func ciphered(t *testing.T, body, key string, by func(key, text []byte) ([]byte, error)) string {
+	t.Helper()
+	var reply struct{ CipherText *string }
+	if key == "" || json.Unmarshal([]byte(body), &reply) != nil || reply.CipherText == nil {
+		return body
+	}
+	secret, err := hex.DecodeString(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := by(secret, []byte(*reply.CipherText))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return encoded(map[string]any{"CipherText": string(text)})
+}
+
+func opened(key, text []byte) ([]byte, error) {
+	raw, err := hex.DecodeString(string(text))
+	if err != nil {
+		return nil, err
+	}
+	return sm.DecryptECB(key, raw, sm.PKCS7)
+}
+
+func sealed(key, text []byte) ([]byte, error) {
+	raw, err := sm.EncryptECB(key, text, sm.PKCS7)
+	return []byte(strings.ToUpper(hex.EncodeToString(raw))), err
 }
 
 // spoil is a fixture with another reply to one of its calls.
