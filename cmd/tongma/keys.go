@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tongma/standard"
 	"tongma/standard/sm"
 )
 
@@ -46,16 +47,17 @@ extension the public one (SPKI PEM). Nothing is overwritten. OpenSSL 3 reads and
 			if err != nil {
 				return err
 			}
-			if err := writeKey(out, key, secret); err != nil {
-				return fail(err, "name a new file in a folder that you may write to")
-			}
 			public := publicName(out)
 			pem, err := key.Public().MarshalPEM()
 			if err != nil {
 				return err
 			}
-			if err := os.WriteFile(public, pem, 0o644); err != nil {
-				return fail(err, "")
+			if err := writeNew(public, pem, 0o644); err != nil {
+				return fail(err, newFileHint)
+			}
+			if err := writeKey(out, key, secret); err != nil {
+				os.Remove(public)
+				return fail(err, newFileHint)
 			}
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), map[string]string{"key": key.Public().ID(), "private": out, "public": public})
@@ -69,6 +71,8 @@ extension the public one (SPKI PEM). Nothing is overwritten. OpenSSL 3 reads and
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
+
+const newFileHint = "name a new file in a folder that you may write to"
 
 // publicName is gate.pub.pem for gate.key.pem or gate.pem.
 func publicName(private string) string {
@@ -100,8 +104,11 @@ func keysCSRCommand() *cobra.Command {
   tongma keys csr gate-1.key.pem --name gate-1 --out gate-1.csr.pem`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if name == "" {
+			if strings.TrimSpace(name) == "" {
 				return misuse("such as --name gate-1", "keys csr needs --name NAME")
+			}
+			if c, ok := standard.LookupCountry(country); !ok || c.Alpha2 != country {
+				return misuse("two letters of GB/T 2659, such as CN", "no country %q", country)
 			}
 			secret, err := readPassword(password)
 			if err != nil {
@@ -123,8 +130,8 @@ func keysCSRCommand() *cobra.Command {
 				_, err = cmd.OutOrStdout().Write(request)
 				return err
 			}
-			if err := os.WriteFile(out, request, 0o644); err != nil {
-				return fail(err, "")
+			if err := writeNew(out, request, 0o644); err != nil {
+				return fail(err, newFileHint)
 			}
 			return nil
 		},
@@ -132,7 +139,7 @@ func keysCSRCommand() *cobra.Command {
 	cmd.Flags().StringVar(&name, "name", "", "the subject's common `NAME`")
 	cmd.Flags().StringVar(&organisation, "organisation", "", "the subject's organisation")
 	cmd.Flags().StringVar(&country, "country", "CN", "the subject's country, two letters")
-	cmd.Flags().StringVar(&out, "out", "", "write to `FILE` instead of standard output")
+	cmd.Flags().StringVar(&out, "out", "", "write to the new `FILE` instead of standard output")
 	cmd.Flags().StringVar(&password, "password-file", "", "the private key's password is in `FILE`")
 	return cmd
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"strings"
 	"time"
 
 	"github.com/emmansun/gmsm/sm2"
@@ -30,10 +31,13 @@ type CertificateRequest struct {
 	Key     *PublicKey
 }
 
-// NewCertificateRequest writes a request for key as PEM, to be sent to an authority.
+// NewCertificateRequest writes a request for key as PEM, to be sent to an authority. The subject must say something.
 func NewCertificateRequest(key *PrivateKey, subject pkix.Name) ([]byte, error) {
 	signer, err := newX509Signer(key)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkSubject(subject); err != nil {
 		return nil, err
 	}
 	content, err := smx509.CreateCertificateRequest(rand.Reader, &smx509.CertificateRequest{Subject: subject}, signer)
@@ -190,6 +194,9 @@ func createCertificate(template, parent *smx509.Certificate, subject *PublicKey,
 	if err != nil {
 		return nil, err
 	}
+	if err := checkSubject(template.Subject); err != nil {
+		return nil, err
+	}
 	public, err := sm2.NewPublicKey(subject.point[:])
 	if err != nil {
 		return nil, fmt.Errorf("sm: making the certificate: %w", err)
@@ -199,6 +206,22 @@ func createCertificate(template, parent *smx509.Certificate, subject *PublicKey,
 		return nil, fmt.Errorf("sm: making the certificate: %w", err)
 	}
 	return encodePEM(pemCertificate, content), nil
+}
+
+// checkSubject refuses a name that names nobody.
+func checkSubject(subject pkix.Name) error {
+	attributes := subject.ToRDNSequence()
+	if len(attributes) == 0 {
+		return errors.New("sm: the subject is empty: give at least a common name")
+	}
+	for _, set := range attributes {
+		for _, a := range set {
+			if text, ok := a.Value.(string); ok && strings.TrimSpace(text) == "" {
+				return fmt.Errorf("sm: the subject's attribute %v is empty: leave it out", a.Type)
+			}
+		}
+	}
+	return nil
 }
 
 // signedBy checks the signature of a SEQUENCE { tbs, algorithm, BIT STRING }. The algorithm is compared byte by byte, because an

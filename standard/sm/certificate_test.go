@@ -105,6 +105,11 @@ func TestAPartyCannotIssue(t *testing.T) {
 		"back to front":     {func() ([]byte, error) { return i.authority.Issue(i.authorityKey, i.request, yearEnd, newYear) }, "end before it begins"},
 		"no request":        {func() ([]byte, error) { return i.authority.Issue(i.authorityKey, nil, newYear, yearEnd) }, "no key"},
 		"without a key":     {func() ([]byte, error) { return sm.NewAuthority(nil, pkix.Name{}, newYear, yearEnd) }, "no key"},
+		"of nobody":         {func() ([]byte, error) { return sm.NewAuthority(i.key, pkix.Name{}, newYear, yearEnd) }, "common name"},
+		"request of nobody": {func() ([]byte, error) { return sm.NewCertificateRequest(i.key, pkix.Name{}) }, "common name"},
+		"an empty country": {func() ([]byte, error) {
+			return sm.NewCertificateRequest(i.key, pkix.Name{CommonName: "gate-1", Country: []string{" "}})
+		}, "leave it out"},
 		"request of no key": {func() ([]byte, error) { return sm.NewCertificateRequest(nil, pkix.Name{}) }, "no key"},
 	} {
 		if _, err := c.call(); err == nil || !strings.Contains(err.Error(), c.want) {
