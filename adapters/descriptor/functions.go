@@ -63,7 +63,7 @@ func (f function) parameters() []reflect.Type {
 
 // functions is the table of functions for a descriptor whose times without a zone are of this zone.
 func functions(zone *time.Location) []function {
-	return slices.Concat(textFunctions, jsonFunctions, timeFunctions, zoneFunctions(zone), digestFunctions, cipherFunctions, keyFunctions)
+	return slices.Concat(textFunctions, jsonFunctions, timeFunctions, zoneFunctions(zone), digestFunctions, cipherFunctions, keyFunctions, markupFunctions)
 }
 
 var textFunctions = []function{

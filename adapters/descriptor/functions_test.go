@@ -291,7 +291,7 @@ func TestWhatAnExpressionMakesIsBounded(t *testing.T) {
 	names := map[string]any{
 		"long": long, "deep": deep(100000), "wide": "[" + strings.Repeat("0,", maxList) + "0]", "many": "[" + strings.Repeat(deep(20)+",", 900) + "[]]",
 		"huge": "[" + strings.Repeat("["+strings.Repeat("0,", 999)+"0],", 60) + "0]", "longer": long + `""`, "doubled": doubled, "parts": strings.Repeat(",", maxList),
-		"list": []any{long, long}, "pairs": map[string]any{"a": long, "b": long}, "bom": "\ufeff{}", "gbk": []byte("{\"a\":\"\xbd\xa1\"}"),
+		"list": []any{long, long}, "pairs": map[string]any{"a": long, "b": long}, "bom": "\ufeff{}", "inGBK": []byte("{\"a\":\"\xbd\xa1\"}"),
 	}
 	for src, want := range map[string]string{
 		"long + long":               "+ would make a text of more than 1 MiB",
@@ -310,7 +310,7 @@ func TestWhatAnExpressionMakesIsBounded(t *testing.T) {
 		"json(wide)":                "json: a list has more than 1000 elements",
 		"json(longer)":              "json: the text has more than 1 MiB",
 		"json(bom)":                 "json: the text is not JSON",
-		"json(gbk)":                 "json: the text is not JSON, or has a key twice, or is not UTF-8",
+		"json(inGBK)":               "json: the text is not JSON, or has a key twice, or is not UTF-8",
 		"len(json(many))":           "",
 		`len(json("\"" + slice(long, 0, 1048574) + "\""))`: "",
 	} {
