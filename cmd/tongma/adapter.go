@@ -27,7 +27,7 @@ CONTRIBUTING.md adds a system in ten minutes: new, edit, lint, test, try.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: needSubcommand,
 	}
-	cmd.AddCommand(adapterNewCommand(), adapterLintCommand(), adapterTestCommand(), adapterListCommand())
+	cmd.AddCommand(adapterNewCommand(), adapterLintCommand(), adapterTestCommand(), adapterTryCommand(), adapterExplainCommand(), adapterListCommand())
 	return cmd
 }
 

@@ -63,7 +63,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	default: // cobra did not like the command line
 		f = &failure{exitUsage, err, fmt.Sprintf("see `%s --help`", command.CommandPath())}
 	}
-	if f == errFindings {
+	if f == errFindings || f == errUnreached {
 		return f.code
 	}
 	fmt.Fprintln(stderr, "tongma:", headline(err))
