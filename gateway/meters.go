@@ -8,9 +8,6 @@ import (
 	"tongma/standard"
 )
 
-// observer is a histogram of one system.
-type observer = prometheus.Observer
-
 // meters are the gateway's metrics. Their labels are outcomes, statuses and ids of the catalogue, nothing of a person.
 type meters struct {
 	verifications *prometheus.CounterVec
@@ -22,7 +19,7 @@ type meters struct {
 
 // systemMeters are those of one system.
 type systemMeters struct {
-	seconds   observer
+	seconds   prometheus.Observer
 	breaker   prometheus.Gauge
 	coalesced prometheus.Counter
 }

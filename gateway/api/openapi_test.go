@@ -23,7 +23,7 @@ import (
 
 func loadOpenAPI(t *testing.T) *openapi3.T {
 	t.Helper()
-	doc, err := openapi3.NewLoader().LoadFromData(OpenAPI)
+	doc, err := openapi3.NewLoader().LoadFromData(openAPI)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestTheDescriptionIsValidOpenAPI31(t *testing.T) {
 
 func TestTheDescriptionIsServed(t *testing.T) {
 	a := start(t).get(pathOpenAPI)
-	if a.status != 200 || !bytes.Equal(a.body, OpenAPI) || a.header.Get("Content-Type") != "application/yaml" {
+	if a.status != 200 || !bytes.Equal(a.body, openAPI) || a.header.Get("Content-Type") != "application/yaml" {
 		t.Errorf("status %d, %d bytes of %s", a.status, len(a.body), a.header.Get("Content-Type"))
 	}
 }
@@ -70,7 +70,7 @@ func TestTheDescriptionHasExactlyTheRoutesOfTheServer(t *testing.T) {
 func document(t *testing.T) map[string]any {
 	t.Helper()
 	var doc map[string]any
-	if err := yaml.Unmarshal(OpenAPI, &doc); err != nil {
+	if err := yaml.Unmarshal(openAPI, &doc); err != nil {
 		t.Fatal(err)
 	}
 	data, err := json.Marshal(doc) // numbers alike, whoever read them

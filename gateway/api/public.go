@@ -25,10 +25,8 @@ const (
 // unrouted stands in metrics and logs for requests that found no route.
 const unrouted = "none"
 
-// OpenAPI is the description of the interface, OpenAPI 3.1.
-//
 //go:embed openapi.yaml
-var OpenAPI []byte
+var openAPI []byte
 
 // profile is the name of the interface that this package serves.
 const profile = "tongma/1"
@@ -66,7 +64,7 @@ func (s *Server) routes() *echo.Echo {
 		e.Match([]string{http.MethodGet, http.MethodHead}, path, s.open(path, h))
 	}
 	e.Match([]string{http.MethodGet, http.MethodHead}, pathOpenAPI, func(c echo.Context) error {
-		send(c.Response(), wire.CodeOK, yamlType, OpenAPI)
+		send(c.Response(), wire.CodeOK, yamlType, openAPI)
 		return nil
 	})
 	return e

@@ -28,12 +28,11 @@ type reply struct {
 	body   []byte
 }
 
-// envelope is the body of a reply.
-type envelope struct {
-	Code      string          `json:"code"`
-	Message   string          `json:"message"`
-	Data      json.RawMessage `json:"data"`
-	RequestID string          `json:"requestId"`
+// envelope decodes the body but for its data.
+func (r *reply) envelope() (e wire.Envelope, data json.RawMessage, err error) {
+	e.Data = &data
+	err = json.Unmarshal(r.body, &e)
+	return e, data, err
 }
 
 // exchange sends a body, signed, and gives the data of the signed answer. After a refusal for the request's time it mends the
@@ -164,21 +163,21 @@ func (c *Client) check(r *reply, s *session, requestSum sm.Digest) error {
 
 // signed reads an answer whose signature is right.
 func (r *reply) signed() (json.RawMessage, error) {
-	var e envelope
-	if err := json.Unmarshal(r.body, &e); err != nil {
+	e, data, err := r.envelope()
+	if err != nil {
 		return nil, fmt.Errorf("answer: %w", err)
 	}
 	if e.Code != wire.CodeOK.Code {
 		return nil, &RefusedError{Code: e.Code, Signed: true, Message: e.Message, RequestID: e.RequestID}
 	}
-	return e.Data, nil
+	return data, nil
 }
 
 // unsigned reads a reply that anybody on the way could have made. It can be a refusal, of which the code is taken over and, for
 // the one that is about the time, the clock.
 func (r *reply) unsigned() (*wire.Clock, error) {
-	var e envelope
-	if err := json.Unmarshal(r.body, &e); err != nil || e.Code == "" {
+	e, data, err := r.envelope()
+	if err != nil || e.Code == "" {
 		if r.status >= http.StatusBadGateway {
 			return nil, fmt.Errorf("%w: HTTP status %d from something before it", ErrUnreachable, r.status)
 		}
@@ -193,7 +192,7 @@ func (r *reply) unsigned() (*wire.Clock, error) {
 		return nil, refused
 	}
 	clock := new(wire.Clock)
-	if err := json.Unmarshal(e.Data, clock); err != nil || clock.ServerTime <= 0 || clock.NotBefore < 0 {
+	if err := json.Unmarshal(data, clock); err != nil || clock.ServerTime <= 0 || clock.NotBefore < 0 {
 		return nil, refused
 	}
 	return clock, refused

@@ -6,18 +6,16 @@ package policy
 
 import "tongma/standard"
 
-// Rule is one row of the table: when it holds, its action is the decision.
-type Rule struct {
-	ID     string // such as default/green@1; the number rises when the rule's meaning changes
-	Action standard.Action
-	Reason standard.Text
-
-	holds func(*standard.Verification) bool
+// rule is one row of the table: when it holds, its action is the decision.
+type rule struct {
+	id     string // such as default/green@1; the number rises when the rule's meaning changes
+	action standard.Action
+	reason standard.Text
+	holds  func(*standard.Verification) bool
 }
 
-// Default is the table of default rules, which hold at every place that has none of its own, in the order in which
-// they are tried.
-var Default = []Rule{
+// rules is the table, in the order in which they are tried. They hold at every place.
+var rules = []rule{
 	{"default/red@1", standard.Deny, standard.Text{Zh: "红码:不得通行", En: "red code: no entry"}, status(standard.Red)},
 	{"default/yellow@1", standard.Manual, standard.Text{Zh: "黄码:请人工核查", En: "yellow code: check by hand"}, status(standard.Yellow)},
 	{"default/others@1", standard.Manual, standard.Text{Zh: "持码人另有黄码或红码:请人工核查", En: "another code of this holder is yellow or red: check by hand"}, worseElsewhere},
@@ -32,17 +30,17 @@ var Default = []Rule{
 
 // Decide gives the decision on v, of which it reads outcome, status and others. What no row holds for falls to the last one.
 func Decide(v *standard.Verification) standard.Decision {
-	last := len(Default) - 1
-	for i := range Default[:last] {
-		if Default[i].holds(v) {
-			return Default[i].decision()
+	last := len(rules) - 1
+	for i := range rules[:last] {
+		if rules[i].holds(v) {
+			return rules[i].decision()
 		}
 	}
-	return Default[last].decision()
+	return rules[last].decision()
 }
 
-func (r *Rule) decision() standard.Decision {
-	return standard.Decision{Action: r.Action, Rule: r.ID, Reason: r.Reason}
+func (r *rule) decision() standard.Decision {
+	return standard.Decision{Action: r.action, Rule: r.id, Reason: r.reason}
 }
 
 func status(s standard.Status) func(*standard.Verification) bool {

@@ -5,14 +5,15 @@ import (
 	"hash/maphash"
 	"sync"
 	"time"
+
+	"tongma/standard/wire"
 )
 
-// Nonces are kept in generations: a generation is dropped as a whole, so forgetting costs nothing a request. Four of two
-// minutes keep each nonce for at least nonceLife.
+// Nonces are kept in generations: a generation is dropped as a whole, so forgetting costs nothing a request. The oldest of
+// them is as old as a nonce must become, so each is kept for that long at least.
 const (
-	generationSpan = 2 * time.Minute
 	generations    = 4
-	nonceLife      = (generations - 1) * generationSpan // design: 360 s, twice the accepted clock difference
+	generationSpan = wire.NonceLife / (generations - 1)
 )
 
 // maxNonces bounds what is kept of one caller: at 8 bytes and some each, about 300 MB for a caller that sends 35,000 requests a

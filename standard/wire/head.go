@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -113,29 +114,29 @@ type AnswerHead struct {
 	Time       time.Time // that of Rtime
 }
 
-// ParseAnswerHead reads the head of an answer, as strictly as [ParseHead]. An answer without these headers is unsigned: a
-// refusal that says nothing sure.
+// ParseAnswerHead reads the head of an answer, as strictly as [ParseHead]. Its error says which header is wrong. An answer without
+// these headers is unsigned: a refusal that says nothing sure.
 func ParseAnswerHead(h http.Header) (AnswerHead, error) {
 	for _, name := range [...]string{HeaderRtime, HeaderKey, HeaderSignType, HeaderSign} {
 		switch len(h[name]) {
 		case 0:
-			return AnswerHead{}, Refuse(CodeUnsigned, "the answer has no "+name)
+			return AnswerHead{}, errors.New(name + " is missing")
 		case 1:
 		default:
-			return AnswerHead{}, Refuse(CodeRepeated, name+" must be given once")
+			return AnswerHead{}, errors.New(name + " must be given once")
 		}
 	}
 	head := AnswerHead{Rtime: h[HeaderRtime][0], Key: h[HeaderKey][0], SignType: SignType(h[HeaderSignType][0])}
 	if !isIDText(head.Key, 1, maxSession) {
-		return AnswerHead{}, Refuse(CodeHeader, HeaderKey+" must be the gateway's key id or the session id")
+		return AnswerHead{}, errors.New(HeaderKey + " must be the gateway's key id or the session id")
 	}
 	var ok bool
 	if head.Time, ok = parseRtime(head.Rtime); !ok {
-		return AnswerHead{}, Refuse(CodeHeader, HeaderRtime+" must have 13 digits: milliseconds since 1970")
+		return AnswerHead{}, errors.New(HeaderRtime + " must have 13 digits: milliseconds since 1970")
 	}
 	sign, wrong := parseSign(head.SignType, h[HeaderSign][0])
 	if wrong != "" {
-		return AnswerHead{}, Refuse(CodeHeader, wrong)
+		return AnswerHead{}, errors.New(wrong)
 	}
 	head.Sign = sign
 	return head, nil

@@ -39,6 +39,14 @@ func wantRefusal(t *testing.T, what string, err error, code *wire.Code) {
 	}
 }
 
+// wantNamed wants an error of an answer's head that says which header is wrong.
+func wantNamed(t *testing.T, err error, header string) {
+	t.Helper()
+	if err == nil || !strings.HasPrefix(err.Error(), header+" ") {
+		t.Errorf("got %v, want what is wrong with %s", err, header)
+	}
+}
+
 func TestAHeadThatIsPutIsReadAgain(t *testing.T) {
 	for _, by := range []wire.SignType{wire.SM2, wire.HMACSM3} {
 		h := http.Header{}
@@ -80,7 +88,7 @@ func TestARepeatedHeaderIsRefused(t *testing.T) {
 			continue
 		}
 		_, err = wire.ParseAnswerHead(h)
-		wantRefusal(t, "answer: "+name, err, wire.CodeRepeated)
+		wantNamed(t, err, name)
 	}
 }
 
@@ -103,7 +111,7 @@ func TestMalformedHeadersAreRefused(t *testing.T) {
 				continue
 			}
 			_, err = wire.ParseAnswerHead(h)
-			wantRefusal(t, "answer: "+name+": "+value, err, wire.CodeHeader)
+			wantNamed(t, err, name)
 		}
 	}
 }
@@ -122,12 +130,12 @@ func TestAMACHas32BytesAndASessionIDIsBounded(t *testing.T) {
 	}
 }
 
-func TestAnAnswerWithoutAHeadIsUnsigned(t *testing.T) {
+func TestAnAnswerWithoutAHeaderIsNone(t *testing.T) {
 	for _, name := range []string{wire.HeaderRtime, wire.HeaderKey, wire.HeaderSignType, wire.HeaderSign} {
 		h := goodHeader()
 		delete(h, name)
 		_, err := wire.ParseAnswerHead(h)
-		wantRefusal(t, "without "+name, err, wire.CodeUnsigned)
+		wantNamed(t, err, name)
 	}
 }
 
