@@ -29,6 +29,9 @@ func verifyCommand() *cobra.Command {
 identity document. The request is signed with the folder's caller key, and the answer is believed only
 if its signature is by the folder's gateway.pub.pem over this very request.
 
+Some systems answer only who says where, and who verifies: the request names people and a place that do
+not exist.
+
 "-" reads the scan from standard input, so that it stays out of the shell's history.
 
 EXIT STATUS
