@@ -161,6 +161,7 @@ type Limits struct {
 	Rate        float64 // calls a second
 	Body        int64   // bytes of a reply
 	Retry       int
+	Hedge       time.Duration // a second request may be made when the first has not been answered for so long; 0: never
 }
 
 // Freshness says how long an answer may be served from memory, by status. It never outlives [Result].ValidUntil.

@@ -107,6 +107,9 @@ func (c *compiler) info() adapters.Info {
 		c.find(is.at, fmt.Sprintf("provenance.is cannot be %q", is.text), "it is one of "+list(provenances))
 	}
 	c.statuses()
+	if s.records && s.limits.Hedge > 0 {
+		c.find(s.at, "limits.hedge would ask twice, and effects: visit says that each call is recorded", "leave one of them out")
+	}
 	info := adapters.Info{
 		System: s.system.text, Name: s.name, Region: s.region.text, Version: s.version.text,
 		Provenance: provenances[s.provenance.is.text], Synthetic: s.provenance.synthetic, Sources: s.provenance.from,
@@ -261,7 +264,7 @@ func (c *compiler) steps(d *Descriptor, base *scope) *scope {
 		if spec.when != nil {
 			st.when = c.condition(sc, *spec.when, "when")
 		}
-		if spec.method == "" && (spec.endpoint.text != "" || spec.query != nil || spec.headers != nil || !spec.body.empty()) {
+		if spec.method == "" && (spec.endpoint.text != "" || spec.query != nil || spec.headers != nil || spec.body.kinds() > 0) {
 			c.find(spec.at, "a step that sends something needs a method", "write get, post or put with a path")
 		}
 		var after *scope
@@ -337,9 +340,15 @@ func (c *compiler) record(sc *scope) *record {
 	for _, m := range spec.members {
 		r.members = append(r.members, member{m.key, c.operand(sc, m.value)})
 	}
+	each := sc.child()
+	each.names["it"] = types.Any
+	if t := spec.trips; t != nil {
+		r.trips = &trips{of: c.wantsAny(sc, *t.of, "trips.of"), region: c.operandAt(each, t.region), place: c.operandAt(each, t.place)}
+		if t.at != nil {
+			r.trips.at = c.wants(each, *t.at, "at", "a time", types.TypeOf(time.Time{}))
+		}
+	}
 	if o := spec.others; o != nil {
-		each := sc.child()
-		each.names["it"] = types.Any
 		r.others = &others{of: c.wantsAny(sc, *o.of, "others.of"), region: c.operandAt(each, o.region), status: c.status(each, *o.status)}
 	}
 	return r

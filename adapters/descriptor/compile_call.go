@@ -88,6 +88,9 @@ func (c *compiler) headers(sc *scope, ps []pair[scalar], b body) []field {
 		typed = typed || lower == "content-type"
 	}
 	switch {
+	case typed && b.multipart != nil:
+		c.find(ps[slices.IndexFunc(ps, func(p pair[scalar]) bool { return strings.EqualFold(p.key, "content-type") })].at,
+			"the Content-Type of a multipart body names its boundary, which is drawn for each call", "leave the header out")
 	case typed:
 	case b.json != nil:
 		out = append(out, field{"Content-Type", operand{literal: "application/json"}})
@@ -139,7 +142,12 @@ func (c *compiler) path(sc *scope, s scalar) []part {
 }
 
 func (c *compiler) body(sc *scope, b bodySpec) body {
-	out := body{form: c.pairs(sc, b.form, "form"), raw: c.operandAt(sc, b.raw)}
+	out := body{form: c.pairs(sc, b.form, "form"), multipart: c.pairs(sc, b.multipart, "multipart"), raw: c.operandAt(sc, b.raw)}
+	for _, p := range b.multipart {
+		if p.key == "" || strings.ContainsFunc(p.key, control) || strings.ContainsAny(p.key, `"\\`) {
+			c.find(p.at, fmt.Sprintf("%q is not the name of a part", p.key), "leave quotes and control characters out")
+		}
+	}
 	if b.json != nil {
 		out.json = c.json(sc, b.json)
 	}

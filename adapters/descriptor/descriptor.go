@@ -68,9 +68,9 @@ type field struct {
 
 // body is what a call sends: at most one member is set.
 type body struct {
-	json *jsonBody
-	form []field
-	raw  *operand
+	json            *jsonBody
+	form, multipart []field
+	raw             *operand
 }
 
 // jsonBody is a JSON value with operands for leaves.
@@ -114,6 +114,7 @@ type record struct {
 	system, subject *operand
 	members         []member
 	others          *others
+	trips           *trips
 }
 
 type member struct {
@@ -125,6 +126,12 @@ type others struct {
 	of     *expression
 	region *operand
 	status operand
+}
+
+type trips struct {
+	of            *expression
+	region, place *operand
+	at            *expression
 }
 
 type probe struct {

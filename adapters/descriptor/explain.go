@@ -69,7 +69,7 @@ var elsewhere = map[string]string{
 	"http":     "it is there once a call has been answered: in then and outcome of that call; bind under then what later steps and the record need",
 	"sent":     "it is there in headers only",
 	"old":      "it is there in the renewal of a token only",
-	"it":       "it is there in others.region and others.status only",
+	"it":       "it is there in others and trips only, for each of what of gives",
 	"string":   "text(x) makes text",
 	"token":    "a call that fetches a token cannot use one",
 	"per":      "it is there in the calls of a token that has per only",

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"mime"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"path"
@@ -52,15 +54,16 @@ type fixture struct {
 // exchange is one call that is expected and the reply it gets.
 type exchange struct {
 	Expect struct {
-		Get      string            `yaml:"get"`
-		Post     string            `yaml:"post"`
-		Put      string            `yaml:"put"`
-		Endpoint string            `yaml:"endpoint"`
-		Query    map[string]string `yaml:"query"`
-		Headers  map[string]string `yaml:"headers"`
-		JSON     any               `yaml:"json"`
-		Form     map[string]string `yaml:"form"`
-		Raw      string            `yaml:"raw"`
+		Get       string            `yaml:"get"`
+		Post      string            `yaml:"post"`
+		Put       string            `yaml:"put"`
+		Endpoint  string            `yaml:"endpoint"`
+		Query     map[string]string `yaml:"query"`
+		Headers   map[string]string `yaml:"headers"`
+		JSON      any               `yaml:"json"`
+		Form      map[string]string `yaml:"form"`
+		Multipart map[string]string `yaml:"multipart"`
+		Raw       string            `yaml:"raw"`
 	} `yaml:"expect"`
 	Reply struct {
 		Status  int                 `yaml:"status"`
@@ -344,6 +347,8 @@ func (x *exchange) compare(c *adapters.Call, at string, differ func(field, want,
 		}
 	case e.Form != nil:
 		tell("form", pairsOf(e.Form), queryPairs(string(c.Body)))
+	case e.Multipart != nil:
+		tell("multipart", pairsOf(e.Multipart), parts(sent["content-type"], c.Body))
 	default:
 		tell("raw", e.Raw, string(c.Body))
 	}
@@ -374,9 +379,24 @@ func queryPairs(query string) string {
 	if err != nil {
 		return query
 	}
+	return pairsOf(joined(values))
+}
+
+// parts writes the fields of a multipart body like pairsOf; what is none stays as it is.
+func parts(contentType string, body []byte) string {
+	_, params, _ := mime.ParseMediaType(contentType)
+	form, err := multipart.NewReader(bytes.NewReader(body), params["boundary"]).ReadForm(maxText)
+	if err != nil {
+		return string(body)
+	}
+	return pairsOf(joined(form.Value))
+}
+
+// joined shows all values of each name.
+func joined(values map[string][]string) map[string]string {
 	m := map[string]string{}
 	for k, v := range values {
 		m[k] = strings.Join(v, " and ")
 	}
-	return pairsOf(m)
+	return m
 }

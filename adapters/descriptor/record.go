@@ -149,6 +149,9 @@ func (f *frame) record() (*standard.Record, time.Time, error) {
 	if rec.Others, err = f.others(d.others, rec.System.ID); err != nil {
 		return nil, time.Time{}, err
 	}
+	if rec.Trips, err = f.trips(d.trips); err != nil {
+		return nil, time.Time{}, err
+	}
 	if d.subject != nil {
 		if rec.Subject, err = f.textOf(*d.subject, "subject"); err != nil {
 			return nil, time.Time{}, err
@@ -223,13 +226,9 @@ func (f *frame) others(o *others, system string) ([]standard.Other, error) {
 	if o == nil {
 		return nil, nil
 	}
-	v, err := f.eval(o.of)
-	if err != nil || v == nil {
+	list, err := f.list(o.of, "others")
+	if err != nil {
 		return nil, err
-	}
-	list, ok := v.([]any)
-	if !ok {
-		return nil, fault("others: " + typeError("a list", v).Error())
 	}
 	var out []standard.Other
 	for _, item := range list {
@@ -239,18 +238,101 @@ func (f *frame) others(o *others, system string) ([]standard.Other, error) {
 			return nil, err
 		}
 		other := standard.Other{System: system, Status: row.status}
-		if o.region != nil {
-			region, err := f.operand(*o.region)
-			if err != nil {
-				return nil, err
-			}
-			if s, ok := region.(string); ok {
-				if _, known := standard.LookupRegion(s); known {
-					other.Region = s
-				}
-			}
+		if other.Region, err = f.region(o.region); err != nil {
+			return nil, err
 		}
 		out = append(out, other)
 	}
 	return out, nil
+}
+
+// list evaluates a list of which each is taken in turn; nil is none.
+func (f *frame) list(e *expression, what string) ([]any, error) {
+	v, err := f.eval(e)
+	if err != nil || v == nil {
+		return nil, err
+	}
+	list, ok := v.([]any)
+	if !ok {
+		return nil, fault(what + ": " + typeError("a list", v).Error())
+	}
+	return list, nil
+}
+
+// region evaluates a region; whatever is not in GB/T 2260 is left out.
+func (f *frame) region(o *operand) (string, error) {
+	if o == nil {
+		return "", nil
+	}
+	v, err := f.operand(*o)
+	if err != nil {
+		return "", err
+	}
+	s, _ := v.(string)
+	if _, known := standard.LookupRegion(s); !known {
+		return "", nil
+	}
+	return s, nil
+}
+
+// trips makes the holder's journeys. Nil leaves a member out.
+func (f *frame) trips(t *trips) ([]standard.Trip, error) {
+	if t == nil {
+		return nil, nil
+	}
+	list, err := f.list(t.of, "trips")
+	if err != nil {
+		return nil, err
+	}
+	var out []standard.Trip
+	for _, item := range list {
+		f.env["it"] = item
+		trip, err := f.trip(t)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, trip)
+	}
+	return out, nil
+}
+
+func (f *frame) trip(t *trips) (standard.Trip, error) {
+	region, err := f.region(t.region)
+	if err != nil {
+		return standard.Trip{}, err
+	}
+	place, err := f.place(t.place)
+	if err != nil {
+		return standard.Trip{}, err
+	}
+	trip := standard.Trip{Region: region, Place: place}
+	if t.at == nil {
+		return trip, nil
+	}
+	v, err := f.eval(t.at)
+	if err != nil {
+		return standard.Trip{}, err
+	}
+	at, ok := v.(time.Time)
+	if v != nil && !ok {
+		return standard.Trip{}, fault("trips.at gave " + word(v))
+	}
+	trip.At = at
+	return trip, nil
+}
+
+// place evaluates the place of a trip; "" if it has none.
+func (f *frame) place(o *operand) (string, error) {
+	if o == nil {
+		return "", nil
+	}
+	v, err := f.operand(*o)
+	if err != nil || v == nil {
+		return "", err
+	}
+	s, err := sink(v)
+	if err != nil {
+		return "", fault("trips.place: " + err.Error())
+	}
+	return s, nil
 }

@@ -1,6 +1,8 @@
 package descriptor
 
 import (
+	"bytes"
+	"mime/multipart"
 	"net/url"
 	"strings"
 
@@ -52,7 +54,7 @@ func (f *frame) request(c *call) (*adapters.Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := f.body(c.body)
+	body, contentType, err := f.body(c.body)
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +77,9 @@ func (f *frame) request(c *call) (*adapters.Call, error) {
 			return nil, fault("header " + h.name + ": its value has a control character")
 		}
 		out.Header = append(out.Header, adapters.HeaderField{Name: h.name, Value: v})
+	}
+	if contentType != "" {
+		out.Header = append(out.Header, adapters.HeaderField{Name: "Content-Type", Value: contentType})
 	}
 	return out, nil
 }
@@ -121,25 +126,59 @@ func (f *frame) encoded(fields []field, what string, escape func(string) string)
 	return b.String(), nil
 }
 
-func (f *frame) body(b body) ([]byte, error) {
+// body makes what is sent, and its Content-Type where that is not the same for each call.
+func (f *frame) body(b body) (content []byte, contentType string, err error) {
 	switch {
 	case b.json != nil:
-		return f.json(nil, b.json)
+		content, err = f.json(nil, b.json)
 	case b.form != nil:
-		s, err := f.encoded(b.form, "form", url.QueryEscape)
-		return []byte(s), err
+		var s string
+		s, err = f.encoded(b.form, "form", url.QueryEscape)
+		content = []byte(s)
+	case b.multipart != nil:
+		return f.multipart(b.multipart)
 	case b.raw != nil:
-		v, err := f.operand(*b.raw)
-		if err != nil {
-			return nil, err
-		}
-		raw, err := bytesOf(v)
-		if err != nil {
-			return nil, fault("raw: " + err.Error())
-		}
-		return raw, nil
+		content, err = f.raw(*b.raw)
 	}
-	return nil, nil
+	return content, "", err
+}
+
+func (f *frame) raw(o operand) ([]byte, error) {
+	v, err := f.operand(o)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := bytesOf(v)
+	if err != nil {
+		return nil, fault("raw: " + err.Error())
+	}
+	return raw, nil
+}
+
+// multipart writes fields as RFC 7578 has them. Nobody can write the boundary into a value: it is drawn for each call.
+func (f *frame) multipart(fields []field) ([]byte, string, error) {
+	boundary, err := f.a.draw(alphabet)(32)
+	if err != nil {
+		return nil, "", err
+	}
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	if err := w.SetBoundary(boundary); err != nil {
+		return nil, "", err
+	}
+	for _, p := range fields {
+		v, err := f.textOf(p.value, "multipart "+p.name)
+		if err != nil {
+			return nil, "", err
+		}
+		if err := w.WriteField(p.name, v); err != nil {
+			return nil, "", err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, "", err
+	}
+	return b.Bytes(), w.FormDataContentType(), nil
 }
 
 // json writes a JSON body in the order of the descriptor. Nil never reaches it.

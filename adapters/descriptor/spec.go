@@ -65,9 +65,12 @@ type recordSpec struct {
 	subject *scalar
 	members []pair[scalar]
 	others  *othersSpec
+	trips   *tripsSpec
 }
 
 type othersSpec struct{ of, region, status *scalar }
+
+type tripsSpec struct{ of, region, place, at *scalar }
 
 type probeSpec struct {
 	at   position
@@ -110,7 +113,7 @@ func (r *reader) spec(root *yaml.Node) *spec {
 			s.verifyAt = at(n)
 			for _, item := range r.sequence(n, "verify") {
 				s.verify = append(s.verify, r.call(item, "a step of verify",
-					append(methods, "when", "endpoint", "query", "headers", "let", "json", "form", "raw", "then", "outcome")...))
+					append(methods, "when", "endpoint", "query", "headers", "let", "json", "form", "multipart", "raw", "then", "outcome")...))
 			}
 		},
 		"record":    func(n *yaml.Node) { s.record = r.record(n) },
@@ -319,6 +322,15 @@ func (r *reader) record(n *yaml.Node) recordSpec {
 				"region": r.value(&rec.others.region, "region"),
 				"status": r.value(&rec.others.status, "status"),
 			}, "of", "status")
+		},
+		"trips": func(n *yaml.Node) {
+			rec.trips = &tripsSpec{}
+			r.fields(n, "trips", map[string]func(*yaml.Node){
+				"of":     r.value(&rec.trips.of, "of"),
+				"region": r.value(&rec.trips.region, "region"),
+				"place":  r.value(&rec.trips.place, "place"),
+				"at":     r.value(&rec.trips.at, "at"),
+			}, "of")
 		},
 	})
 	return rec

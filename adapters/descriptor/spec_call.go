@@ -26,12 +26,22 @@ type callSpec struct {
 
 // bodySpec is the body of a call: at most one of its members is set.
 type bodySpec struct {
-	json *jsonSpec
-	form []pair[scalar]
-	raw  *scalar
+	json      *jsonSpec
+	form      []pair[scalar]
+	multipart []pair[scalar]
+	raw       *scalar
 }
 
-func (b bodySpec) empty() bool { return b.json == nil && b.form == nil && b.raw == nil }
+// kinds counts the members that are set.
+func (b bodySpec) kinds() int {
+	n := 0
+	for _, has := range []bool{b.json != nil, b.form != nil, b.multipart != nil, b.raw != nil} {
+		if has {
+			n++
+		}
+	}
+	return n
+}
 
 // jsonSpec is a JSON value with expressions for leaves.
 type jsonSpec struct {
@@ -69,7 +79,7 @@ func (r *reader) token(n *yaml.Node) tokenSpec {
 	t := tokenSpec{at: at(n)}
 	call := func(into **callSpec, what string) func(*yaml.Node) {
 		return func(n *yaml.Node) {
-			c := r.call(n, what, append(methods, "endpoint", "common", "query", "headers", "let", "json", "form", "raw", "then", "outcome")...)
+			c := r.call(n, what, append(methods, "endpoint", "common", "query", "headers", "let", "json", "form", "multipart", "raw", "then", "outcome")...)
 			*into = &c
 		}
 	}
@@ -93,16 +103,17 @@ func (r *reader) token(n *yaml.Node) tokenSpec {
 func (r *reader) call(n *yaml.Node, what string, allowed ...string) callSpec {
 	c := callSpec{at: at(n)}
 	all := map[string]func(*yaml.Node){
-		"when":     r.value(&c.when, "when"),
-		"endpoint": r.literal(&c.endpoint, "endpoint"),
-		"common":   func(n *yaml.Node) { c.common = r.flag(n, "common") },
-		"query":    r.values(&c.query, "query"),
-		"headers":  r.values(&c.headers, "headers"),
-		"let":      r.values(&c.let, "let"),
-		"then":     r.values(&c.then, "then"),
-		"json":     func(n *yaml.Node) { c.body.json = r.json(n) },
-		"form":     r.values(&c.body.form, "form"),
-		"raw":      r.value(&c.body.raw, "raw"),
+		"when":      r.value(&c.when, "when"),
+		"endpoint":  r.literal(&c.endpoint, "endpoint"),
+		"common":    func(n *yaml.Node) { c.common = r.flag(n, "common") },
+		"query":     r.values(&c.query, "query"),
+		"headers":   r.values(&c.headers, "headers"),
+		"let":       r.values(&c.let, "let"),
+		"then":      r.values(&c.then, "then"),
+		"json":      func(n *yaml.Node) { c.body.json = r.json(n) },
+		"form":      r.values(&c.body.form, "form"),
+		"multipart": r.values(&c.body.multipart, "multipart"),
+		"raw":       r.value(&c.body.raw, "raw"),
 		"outcome": func(n *yaml.Node) {
 			for _, item := range r.sequence(n, "outcome") {
 				c.outcome = append(c.outcome, r.outcome(item))
@@ -122,14 +133,8 @@ func (r *reader) call(n *yaml.Node, what string, allowed ...string) callSpec {
 		known[k] = all[k]
 	}
 	r.fields(n, what, known)
-	bodies := 0
-	for _, has := range []bool{c.body.json != nil, c.body.form != nil, c.body.raw != nil} {
-		if has {
-			bodies++
-		}
-	}
-	if bodies > 1 {
-		r.find(c.at, "a call has one body, and this has more", "keep one of json, form, raw")
+	if c.body.kinds() > 1 {
+		r.find(c.at, "a call has one body, and this has more", "keep one of json, form, multipart, raw")
 	}
 	return c
 }

@@ -48,6 +48,7 @@ func (r *reader) limits(l *adapters.Limits) func(*yaml.Node) {
 			"timeout":     r.duration(&l.Timeout, "timeout"),
 			"concurrency": number(&l.Concurrency, "concurrency", 1, 100000),
 			"retry":       number(&l.Retry, "retry", 0, 1),
+			"hedge":       r.duration(&l.Hedge, "hedge"),
 			"rate": func(n *yaml.Node) {
 				s := r.scalar(n, "rate")
 				v, err := strconv.ParseFloat(strings.TrimSuffix(s.text, "/s"), 64)
