@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -123,7 +124,11 @@ func isLoopback(address string) bool {
 
 func (r *reader) address(into *string, what string) func(*yaml.Node) {
 	return func(n *yaml.Node) {
-		if _, _, err := net.SplitHostPort(n.Value); err != nil {
+		_, port, err := net.SplitHostPort(n.Value)
+		if err == nil {
+			_, err = strconv.ParseUint(port, 10, 16)
+		}
+		if err != nil {
 			r.find(n, "write it like 127.0.0.1:8080", "%s is not an address with a port", what)
 			return
 		}

@@ -210,6 +210,8 @@ func TestABrokenConfigurationIsToldWithItsPlaceAndMend(t *testing.T) {
 		{"alias", "id: gw", "id: &x gw", "2:5", "anchors", "write the value out"},
 		{"bad id", "id: gw", `id: "g w"`, "2:5", "cannot be sent as an id", "1 to 64"},
 		{"bad address", "127.0.0.1:0", "localhost", "1:9", "not an address", "127.0.0.1:8080"},
+		{"no port", "127.0.0.1:0", `"127.0.0.1:"`, "1:9", "not an address", "127.0.0.1:8080"},
+		{"port beyond the last", "127.0.0.1:0", "127.0.0.1:65536", "1:9", "not an address", "127.0.0.1:8080"},
 		{"plain HTTP for everybody", "127.0.0.1:0", "0.0.0.0:80", "1:9", "loopback", "behindProxy"},
 		{"key inline", "gateway.key.pem", `"-----BEGIN PRIVATE KEY-----"`, "3:6", "must not stand in this file", "file"},
 		{"no key file", "gateway.key.pem", "no.pem", "3:6", "no such file", "relative"},
