@@ -1,13 +1,9 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -31,117 +27,10 @@ CONTRIBUTING.md adds a system in ten minutes: new, edit, lint, test, try.`,
 	return cmd
 }
 
-func adapterLintCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "lint PATH...",
-		Short: "Check descriptors: every finding with file, line, column and mend",
-		Long: `Reads and compiles each descriptor as the gateway would at its start, and checks its scans against those of the
-built-in systems. PATH is a system's folder or its adapter.yaml. A finding is a line
-
-  FILE:LINE:COLUMN: WHAT (MEND)
-
-EXIT STATUS
-  0   nothing found
-  1   findings, or a file that cannot be read`,
-		Example: "  tongma adapter lint mysystem\n  tongma adapter lint --json mysystem/adapter.yaml",
-		Args:    cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			findings := descriptor.Findings{}
-			for _, path := range args {
-				found, err := lint(path)
-				if err != nil {
-					return fail(err, "PATH is a system's folder, or the adapter.yaml in it")
-				}
-				findings = append(findings, found...)
-			}
-			return report(cmd.OutOrStdout(), findings, asJSON)
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return cmd
-}
-
-// report prints findings, and fails if there are any.
-func report(out io.Writer, findings descriptor.Findings, asJSON bool) error {
-	if asJSON {
-		if err := printJSON(out, findings); err != nil {
-			return err
-		}
-	} else {
-		for _, f := range findings {
-			fmt.Fprintln(out, f)
-		}
-	}
-	if len(findings) > 0 {
-		return errFindings
-	}
-	return nil
-}
-
-// folder gives the file system of a system's folder for its path or that of its adapter.yaml.
-func folder(path string) (fs.FS, string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, "", err
-	}
-	if !info.IsDir() {
-		if filepath.Base(path) != descriptor.File {
-			return nil, "", fmt.Errorf("%s is not called %s", path, descriptor.File)
-		}
-		path = filepath.Dir(path)
-	}
-	return os.DirFS(path), path, nil
-}
-
-// lint gives what is wrong with a descriptor. Its error is that of a file that cannot be read.
-func lint(path string) (descriptor.Findings, error) {
-	fsys, dir, err := folder(path)
-	if err != nil {
-		return nil, err
-	}
-	d, err := descriptor.Load(fsys, ".")
-	if err != nil {
-		return relocate(dir, err)
-	}
-	builtin, err := node.Builtin()
-	if err != nil {
-		return nil, err
-	}
-	entries := []adapters.Entry{{Info: d.Info(), Adapter: d.Open(nowhere{})}}
-	for _, b := range builtin {
-		if b.Info().System != d.Info().System {
-			entries = append(entries, adapters.Entry{Info: b.Info(), Adapter: b.Open(nowhere{})})
-		}
-	}
-	if _, err := adapters.NewCatalogue(entries); err != nil {
-		var findings descriptor.Findings
-		for clash := range strings.Lines(err.Error()) {
-			findings = append(findings, descriptor.Finding{
-				File: filepath.Join(dir, descriptor.File), Line: 1, Column: 1, What: strings.TrimSuffix(clash, "\n"),
-			})
-		}
-		return findings, nil
-	}
-	return nil, nil
-}
-
 // nowhere is the host of adapters that are looked at and never asked.
 type nowhere struct{ adapters.Host }
 
 func (nowhere) Credential(string) (string, bool) { return "", false }
-
-// relocate gives the findings in err with the folder before their files' names; another error stays one.
-func relocate(dir string, err error) (descriptor.Findings, error) {
-	var findings descriptor.Findings
-	if !errors.As(err, &findings) {
-		return nil, err
-	}
-	for i := range findings {
-		findings[i].File = filepath.Join(dir, findings[i].File)
-	}
-	return findings, nil
-}
 
 func adapterListCommand() *cobra.Command {
 	var asJSON bool

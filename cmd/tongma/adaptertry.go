@@ -107,6 +107,7 @@ func (t *trial) run(cmd *cobra.Command, scan []string) error {
 		return fail(err, "")
 	}
 	log := &trialLog{curtain: newCurtain(source, t.show, time.Now()), base: t.base}
+	t.hide(log.curtain, d.Info(), host, request)
 	system := d.OpenTraced(host, log.add)
 	entries, err := beside(d, system)
 	if err != nil {
@@ -181,6 +182,26 @@ func (t *trial) query() (*adapters.Query, error) {
 		return nil, err
 	}
 	return q, members("caller", t.caller, map[string]*string{"id": &c.ID, "device": &c.Device, "scene": &c.Scene, "purpose": &c.Purpose})
+}
+
+// hide names to the curtain what must never be shown.
+func (t *trial) hide(c *curtain, info adapters.Info, host adapters.Host, r *standard.Request) {
+	private := []string{r.Scan, t.name}
+	if r.Document != nil {
+		private = append(private, r.Document.Number)
+	}
+	for _, credential := range info.Credentials {
+		if value, _ := host.Credential(credential.Name); credential.Secret {
+			private = append(private, value)
+		}
+	}
+	for _, given := range t.operator {
+		_, value, _ := strings.Cut(given, "=")
+		private = append(private, value)
+	}
+	for _, value := range private {
+		c.private[value] = true
+	}
 }
 
 // members sets what NAME=TEXT flags name.

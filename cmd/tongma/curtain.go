@@ -20,14 +20,15 @@ import (
 // the descriptor itself says, what is too short to name anybody, and times of today, and hides every other value. A hidden value has a
 // number, the same wherever it stands, so that one sees what came from where.
 type curtain struct {
-	open  bool            // hide nothing
-	plain map[string]bool // what the descriptor says
-	now   time.Time
-	seen  map[string]int // the numbers of hidden values
+	open    bool            // hide nothing
+	plain   map[string]bool // what the descriptor says
+	private map[string]bool // never shown, also if it is short or the descriptor says it too
+	now     time.Time
+	seen    map[string]int // the numbers of hidden values
 }
 
 func newCurtain(source []byte, open bool, now time.Time) *curtain {
-	c := &curtain{open: open, plain: map[string]bool{}, now: now, seen: map[string]int{}}
+	c := &curtain{open: open, plain: map[string]bool{}, private: map[string]bool{}, now: now, seen: map[string]int{}}
 	var doc yaml.Node
 	if yaml.Unmarshal(source, &doc) == nil {
 		c.learn(&doc)
@@ -67,7 +68,13 @@ const maxCode = 4
 
 // harmless says whether a text may be shown.
 func (c *curtain) harmless(s string) bool {
-	if c.open || s == "" || c.plain[s] || s == "true" || s == "false" {
+	if c.open || s == "" {
+		return true
+	}
+	if c.private[s] {
+		return false
+	}
+	if c.plain[s] || s == "true" || s == "false" {
 		return true
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
