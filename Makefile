@@ -20,7 +20,7 @@ export GOFLAGS += -buildvcs=false
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: build ## run a gateway with three regional backends on this machine (LISTEN, DIR)
+demo: build ## run a gateway with regional backends on this machine (LISTEN, DIR)
 	bin/tongma demo --listen $(LISTEN) --dir $(DIR)
 
 build: ## bin/tongma

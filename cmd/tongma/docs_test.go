@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"tongma/gateway/node"
 )
 
 // top is the project's folder as seen from here.
@@ -241,6 +243,20 @@ func understood(words []string) error {
 		}
 	}
 	return nil
+}
+
+// TestTheReadmeNamesEverySystem that comes with Tongma.
+func TestTheReadmeNamesEverySystem(t *testing.T) {
+	dialects, err := node.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme := readText(t, top+"/README.md")
+	for _, d := range dialects {
+		if name := d.Info().Name.Zh + " " + d.Info().System; !strings.Contains(readme, name) {
+			t.Errorf("README.md does not name %s", name)
+		}
+	}
 }
 
 // TestThePictureInTheReadmeIsWhatVerifyDraws keeps the first thing that a reader sees true.

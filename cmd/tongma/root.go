@@ -89,7 +89,7 @@ func newRoot() (*cobra.Command, *bool) {
 scanned, asks that system's own backend, turns the answer into the national record of
 GB/T 38961/38962/38963-2020, decides by the rules of the place, and signs what it says.
 
-Begin with ` + "`tongma demo`" + `: a gateway and three regional backends on this machine, with people who
+Begin with ` + "`tongma demo`" + `: a gateway and regional backends on this machine, with people who
 do not exist. It prints what to type next.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
