@@ -99,7 +99,7 @@ func conflicts(claims []claim) (faults []error) {
 func (p *pattern) mendOverlap() string {
 	switch p.kind {
 	case kindJSON:
-		return "put a key that one of them has into what the other lacks"
+		return "put a key that one of them has into what the other lacks, or name all keys of one of them under only"
 	case kindBytes:
 		return "give more of the bytes that the codes start with"
 	}

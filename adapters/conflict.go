@@ -95,13 +95,11 @@ func query(params map[string]string) string {
 	return b.String()
 }
 
-// overlapJSON: two JSON forms are disjoint if a key that one must have is one that the other must lack, or if they ask for
-// more keys together than an object may have.
+// overlapJSON: two JSON forms are disjoint if one must have a key that the other must not have, or if they ask for more keys
+// together than an object may have.
 func (p *pattern) overlapJSON(q *pattern) (string, bool) {
-	_, apart := shared(p.json.Has, q.json.Lacks)
-	_, apartToo := shared(q.json.Has, p.json.Lacks)
 	keys := slices.Compact(slices.Sorted(slices.Values(slices.Concat(p.json.Has, q.json.Has))))
-	if apart || apartToo || len(keys) > maxFields {
+	if p.json.refuses(q.json.Has) || q.json.refuses(p.json.Has) || len(keys) > maxFields {
 		return "", false
 	}
 	object := []byte{'{'}
@@ -113,6 +111,16 @@ func (p *pattern) overlapJSON(q *pattern) (string, bool) {
 		object = append(object, `:"0"`...)
 	}
 	return string(append(object, '}')), true
+}
+
+// refuses says whether an object with these keys is not of the form for one of them.
+func (j *JSONForm) refuses(keys []string) bool {
+	_, lacked := shared(keys, j.Lacks)
+	if j.Only == nil {
+		return lacked
+	}
+	_, more := missing(keys, j.Only)
+	return more
 }
 
 // automaton is a template as the states of a finite automaton: state i is before one more byte, state len is the end.

@@ -19,7 +19,12 @@ func TestConflictFindsAScanThatBothFormsMatch(t *testing.T) {
 		return f
 	}
 	text := func(s string) Form { return Form{Text: s} }
-	object := func(has string, lacks ...string) Form { return Form{JSON: &JSONForm{strings.Fields(has), lacks}} }
+	object := func(has string, lacks ...string) Form {
+		return Form{JSON: &JSONForm{Has: strings.Fields(has), Lacks: lacks}}
+	}
+	closed := func(has, only string) Form {
+		return Form{JSON: &JSONForm{Has: strings.Fields(has), Only: strings.Fields(only)}}
+	}
 	tests := []struct {
 		name    string
 		a, b    Form
@@ -49,6 +54,11 @@ func TestConflictFindsAScanThatBothFormsMatch(t *testing.T) {
 		{"json not told apart", object("codeId"), object("codeId outTime"), `{"codeId":"0","outTime":"0"}`},
 		{"json with keys to quote", object("a"), object(`"`), `{"\"":"0","a":"0"}`},
 		{"json with too many keys together", object("a b c d e f g h i"), object("j k l m n o p q"), ""},
+
+		{"json closed against another's key", closed("a", "a b"), object("c"), ""},
+		{"json closed, and both keys allowed", closed("a", "a b"), object("b"), `{"a":"0","b":"0"}`},
+		{"json closed alike", closed("a", "a b"), closed("b", "a b c"), `{"a":"0","b":"0"}`},
+		{"json closed apart", closed("a", "a"), closed("b", "b"), ""},
 
 		{"bytes within bytes", shanghaiBytes, Form{Bytes: &BytesForm{"https://"}}, "https://s.sh.gov.cn/"},
 		{"bytes apart", shanghaiBytes, Form{Bytes: &BytesForm{"http://"}}, ""},

@@ -48,17 +48,18 @@ type Form struct {
 	Document []string // id types that the system answers for
 }
 
-// JSONForm claims JSON objects that have all of the keys Has and none of Lacks. The object has at most 16 members, no key twice
+// JSONForm claims JSON objects that have all of the keys Has and none of Lacks; where Only is given, it names all keys that the
+// object may have, those of Has among them. The object has at most 16 members, no key twice
 // and nothing before or behind it. Every member that is text, a number or a boolean becomes a field of the
 // ticket, as text (numbers as they are written); the keys Has must be such members. Other values are skipped.
-type JSONForm struct{ Has, Lacks []string }
+type JSONForm struct{ Has, Lacks, Only []string }
 
 // BytesForm claims binary codes that start with these bytes.
 type BytesForm struct{ Starts string }
 
 // FormError says what is wrong with a form and how to mend it.
 type FormError struct {
-	Member string // url, params.NAME, json.has, json.lacks, text, bytes.starts, opaque, document; "" for the form as a whole
+	Member string // url, params.NAME, json.has, json.lacks, json.only, text, bytes.starts, opaque, document; "" for the form as a whole
 	At     int    // offset of the fault in the member's text, in bytes; -1 if it is not in one place
 	What   string
 }

@@ -157,6 +157,9 @@ func (p *pattern) matchJSON(o *object, t *Ticket) bool {
 		t.add(m.name, m.value)
 	}
 	for i := range o.members[:o.n] {
+		if p.json.Only != nil && !slices.Contains(p.json.Only, o.members[i].name) {
+			return false
+		}
 		if m := &o.members[i]; m.scalar && !slices.Contains(p.json.Has, m.name) {
 			t.add(m.name, m.value)
 		}

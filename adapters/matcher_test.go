@@ -81,8 +81,8 @@ func TestRecogniseTakesAScanApart(t *testing.T) {
 func TestANearMissLeavesNothingInTheTicket(t *testing.T) {
 	c := catalogue(t, system("a",
 		Form{JSON: &JSONForm{Has: []string{"x", "y"}}},
-		Form{JSON: &JSONForm{[]string{"x", "z"}, []string{"y"}}},
-		Form{JSON: &JSONForm{[]string{"y", "z"}, []string{"x"}}}))
+		Form{JSON: &JSONForm{Has: []string{"x", "z"}, Lacks: []string{"y"}}},
+		Form{JSON: &JSONForm{Has: []string{"y", "z"}, Lacks: []string{"x"}}}))
 	var ticket Ticket
 	if _, ok := c.Recognise(`{"x":"1","z":"2"}`, &ticket); !ok || ticket.Form != 1 || ticket.n != 2 || ticket.Field("x") != "1" || ticket.Field("z") != "2" {
 		t.Errorf("Recognise = %v, %+v", ok, ticket)
@@ -281,5 +281,25 @@ func checkObject(t *testing.T, ticket *Ticket) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("fields: %s", diff)
+	}
+}
+
+func TestAClosedJSONFormClaimsNoObjectWithAnotherKey(t *testing.T) {
+	c := catalogue(t,
+		system("closed", Form{JSON: &JSONForm{Has: []string{"id"}, Only: []string{"id", "name", "more"}}}),
+		system("open", Form{JSON: &JSONForm{Has: []string{"code"}}}))
+	for scan, want := range map[string]string{
+		`{"id":"1"}`:                        "closed",
+		`{"more":{"code":1},"id":"1"}`:      "closed",
+		`{"id":"1","name":"a","more":null}`: "closed",
+		`{"name":"a"}`:                      "",
+		`{"id":"1","zoning":null}`:          "",
+		`{"id":"1","code":"2"}`:             "open",
+	} {
+		var ticket Ticket
+		e, ok := c.Recognise(scan, &ticket)
+		if ok != (want != "") || ok && e.Info.System != want {
+			t.Errorf("%s: %v, want %q", scan, ok, want)
+		}
 	}
 }

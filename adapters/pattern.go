@@ -224,8 +224,25 @@ func (j *JSONForm) check() error {
 			return err
 		}
 	}
+	if j.Only != nil {
+		return j.checkOnly()
+	}
 	if key, both := shared(j.Has, j.Lacks); both {
 		return &FormError{"json.lacks", -1, fmt.Sprintf("key %q is in has too: take it out of one of them", key)}
+	}
+	return nil
+}
+
+// checkOnly checks a form that names all keys that an object may have.
+func (j *JSONForm) checkOnly() error {
+	if err := checkKeys("json.only", "key", j.Only); err != nil {
+		return err
+	}
+	if j.Lacks != nil {
+		return &FormError{"json.lacks", -1, "only leaves all other keys out: take lacks away"}
+	}
+	if key, out := missing(j.Has, j.Only); out {
+		return &FormError{"json.only", -1, fmt.Sprintf("key %q of has is not in only: add it", key)}
 	}
 	return nil
 }
@@ -251,6 +268,15 @@ func checkKeys(member, what string, list []string) error {
 		}
 	}
 	return nil
+}
+
+// missing finds a text of a that is not in b.
+func missing(a, b []string) (string, bool) {
+	i := slices.IndexFunc(a, func(s string) bool { return !slices.Contains(b, s) })
+	if i < 0 {
+		return "", false
+	}
+	return a[i], true
 }
 
 // shared finds a text that is in both lists.

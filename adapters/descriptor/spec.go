@@ -241,6 +241,7 @@ func (r *reader) form(n *yaml.Node) formSpec {
 			r.fields(n, "json", map[string]func(*yaml.Node){
 				"has":   r.texts(&f.form.JSON.Has, "has"),
 				"lacks": r.texts(&f.form.JSON.Lacks, "lacks"),
+				"only":  r.texts(&f.form.JSON.Only, "only"),
 			}, "has")
 		},
 		"bytes": func(n *yaml.Node) {
