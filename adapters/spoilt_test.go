@@ -33,7 +33,7 @@ var decisive = map[string]map[string][]string{
 		"/api/hc/parseHealthyCode": {".code", ".data", ".data.color"},
 	},
 	"yukang": {
-		"/check-health-by-code-id":              {".CipherText", ".CipherText.code", ".CipherText.color"},
+		"/check-health-by-code-id":              {".CipherText", ".CipherText.code", ".CipherText.codeId", ".CipherText.color"},
 		"/appointment-do/getHealthCardInfo/ykm": {".CipherText", ".CipherText.zjhm", ".CipherText.aac003"},
 		"/check-health-by-card-no-v1":           {".CipherText", ".CipherText.code", ".CipherText.color", ".CipherText.card_no", ".CipherText.name"},
 	},

@@ -144,7 +144,7 @@ func (d *yukang) byCode(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p, refusal := d.checkCode(ask.CodeID)
-	d.tell(w, p, refusal)
+	d.tell(w, p, ask.CodeID, refusal)
 }
 
 // checkCode gives the holder of a code, or the code of the refusal.
@@ -179,24 +179,27 @@ func (d *yukang) byNumber(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, codeNoHolder)
 		return
 	}
-	d.tell(w, p, "")
+	d.tell(w, p, "", "")
 }
 
-// yukangHealth is the colour of a holder. That the call which gives the name gives the colour too is ours.
+// yukangHealth is the colour of a holder. That the call which gives the name gives the colour too is ours, and that it repeats the
+// code that was asked about.
 type yukangHealth struct {
 	Code     string `json:"code"`
+	CodeID   string `json:"codeId,omitempty"`
 	CardNo   string `json:"card_no"`
 	Name     string `json:"name"`
 	CardType string `json:"card_type"`
 	Color    string `json:"color"`
 }
 
-func (d *yukang) tell(w http.ResponseWriter, p *person, refusal string) {
+// tell answers about p, by the code that they showed if they showed one.
+func (d *yukang) tell(w http.ResponseWriter, p *person, codeID, refusal string) {
 	if refusal != "" {
 		d.refuse(w, refusal)
 		return
 	}
-	d.reply(w, yukangHealth{"0", p.number, p.name, "1", yukangColours[d.paint(p.codes[0].colour)]})
+	d.reply(w, yukangHealth{"0", codeID, p.number, p.name, "1", yukangColours[d.paint(p.codes[0].colour)]})
 }
 
 // yukangHolder is what a health card tells.

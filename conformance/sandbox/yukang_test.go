@@ -80,7 +80,11 @@ func (a *asker) yukang(p Person) found {
 			return found{outcome: standard.Expired}
 		}
 	}
-	return yukangFound(a.yukangAsk(yukangByCode, `{"codeId":`+quote(id)+`}`))
+	reply := a.yukangAsk(yukangByCode, `{"codeId":`+quote(id)+`}`)
+	if reply["code"] == "0" && reply["codeId"] != id {
+		a.t.Errorf("the code %s is answered about as %v", id, reply["codeId"])
+	}
+	return yukangFound(reply)
 }
 
 func yukangFound(reply map[string]any) found {
