@@ -69,7 +69,7 @@ func newBench(b testing.TB) *bench {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { g.Close(context.Background()) })
-	marks, err := registry.OpenMarks(filepath.Join(b.TempDir(), "marks.json"))
+	nonces, err := registry.OpenNonces(filepath.Join(b.TempDir(), "marks.json"), time.Now)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func newBench(b testing.TB) *bench {
 		b.Fatal(err)
 	}
 	t.server, err = New(Config{
-		ID: testGateway, Key: newKey(b), Parties: parties, Nonces: registry.NewNonces(marks, time.Now), Gateway: g,
+		ID: testGateway, Key: newKey(b), Parties: parties, Nonces: nonces, Gateway: g,
 		Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: prometheus.NewRegistry(),
 	})
 	if err != nil {

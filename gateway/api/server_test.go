@@ -123,7 +123,7 @@ func startWith(t testing.TB, with setUp) *station {
 	t.Helper()
 	s := &station{t: t, caller: with.caller, verify: green}
 	s.clock.Store(testTime.UnixMilli())
-	marks, err := registry.OpenMarks(with.marks)
+	nonces, err := registry.OpenNonces(with.marks, s.now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func startWith(t testing.TB, with setUp) *station {
 		ID:      testGateway,
 		Key:     with.key,
 		Parties: parties,
-		Nonces:  registry.NewNonces(marks, s.now),
+		Nonces:  nonces,
 		Gateway: s,
 		Now:     s.now,
 		Log:     slog.New(slog.NewJSONHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

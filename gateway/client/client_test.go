@@ -62,7 +62,7 @@ func (f *far) now() time.Time {
 // restart makes a new server on the same state, as after a crash.
 func (f *far) restart() {
 	f.t.Helper()
-	marks, err := registry.OpenMarks(filepath.Join(f.dir, "marks.json"))
+	nonces, err := registry.OpenNonces(filepath.Join(f.dir, "marks.json"), f.now)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func (f *far) restart() {
 		f.t.Fatal(err)
 	}
 	s, err := api.New(api.Config{
-		ID: "far", Key: f.key, Parties: parties, Nonces: registry.NewNonces(marks, f.now), Gateway: f,
+		ID: "far", Key: f.key, Parties: parties, Nonces: nonces, Gateway: f,
 		Now: f.now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: prometheus.NewRegistry(),
 	})
 	if err != nil {

@@ -59,7 +59,7 @@ func New(cfg *Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	marks, err := registry.OpenMarks(filepath.Join(cfg.State, marksFile))
+	nonces, err := registry.OpenNonces(filepath.Join(cfg.State, marksFile), time.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func New(cfg *Config) (*Node, error) {
 		n.drain = defaultDrain
 	}
 	n.server, err = api.New(api.Config{
-		ID: cfg.ID, Key: cfg.Key, Parties: parties, Nonces: registry.NewNonces(marks, time.Now),
+		ID: cfg.ID, Key: cfg.Key, Parties: parties, Nonces: nonces,
 		Gateway: g, Now: time.Now, Log: logger, Metrics: watched,
 	})
 	if err == nil {

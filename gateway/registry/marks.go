@@ -16,13 +16,13 @@ import (
 // markStep a caller) and how long a caller with a right clock is refused after a restart.
 const markStep = 5 * time.Second
 
-// Marks remembers over a restart how far each caller's time had come, because the nonces themselves are kept in memory only. A
+// marks remembers over a restart how far each caller's time had come, because the nonces themselves are kept in memory only. A
 // request whose mark is not on disk yet waits until it is; after a start, times at or below the mark are refused. So no
 // request that was accepted before a crash is accepted again after it.
 //
 // All marks stand in one small JSON file that is replaced as a whole. Requests that come while it is being written share the
 // next write. A file is for one process at a time: a second one would not see what the first goes on to accept.
-type Marks struct {
+type marks struct {
 	path  string
 	floor map[string]int64 // as found at the start, in ms; never changed
 
@@ -33,7 +33,7 @@ type Marks struct {
 	writing sync.Mutex // held by the one that writes
 }
 
-// markBatch is a set of marks that reach the disk together. Its result is guarded by Marks.writing.
+// markBatch is a set of marks that reach the disk together. Its result is guarded by marks.writing.
 type markBatch struct {
 	marks   map[string]int64
 	written bool
@@ -45,9 +45,9 @@ type markFile struct {
 	Marks map[string]int64 `json:"marks"`
 }
 
-// OpenMarks reads the marks in the file at path, which need not exist yet; its directory must. A file that cannot be read is
+// openMarks reads the marks in the file at path, which need not exist yet; its directory must. A file that cannot be read is
 // an error, because forgetting it would allow replays.
-func OpenMarks(path string) (*Marks, error) {
+func openMarks(path string) (*marks, error) {
 	var f markFile
 	switch data, err := os.ReadFile(path); {
 	case errors.Is(err, fs.ErrNotExist):
@@ -58,7 +58,7 @@ func OpenMarks(path string) (*Marks, error) {
 			return nil, fmt.Errorf("marks of accepted times: %s is damaged (%w): stop the gateway for six minutes, then remove it", path, err)
 		}
 	}
-	m := &Marks{path: path, floor: f.Marks, stored: map[string]int64{}}
+	m := &marks{path: path, floor: f.Marks, stored: map[string]int64{}}
 	maps.Copy(m.stored, f.Marks)
 	// Written once at the start, so that a directory that cannot be written is found now and not at the first request.
 	if err := m.write(m.stored); err != nil {
@@ -67,8 +67,8 @@ func OpenMarks(path string) (*Marks, error) {
 	return m, nil
 }
 
-// Floor gives the time at or below which this process accepts nothing from a caller, the zero time if there is no bound.
-func (m *Marks) Floor(caller string) time.Time {
+// floorOf gives the time at or below which this process accepts nothing from a caller, the zero time if there is no bound.
+func (m *marks) floorOf(caller string) time.Time {
 	floor, ok := m.floor[caller]
 	if !ok {
 		return time.Time{}
@@ -76,8 +76,8 @@ func (m *Marks) Floor(caller string) time.Time {
 	return time.UnixMilli(floor)
 }
 
-// Raise returns when a mark that covers t is on disk, and gives that mark.
-func (m *Marks) Raise(caller string, t time.Time) (time.Time, error) {
+// raise returns when a mark that covers t is on disk, and gives that mark.
+func (m *marks) raise(caller string, t time.Time) (time.Time, error) {
 	step := markStep.Milliseconds()
 	mark := (t.UnixMilli() + step - 1) / step * step
 
@@ -102,7 +102,7 @@ func (m *Marks) Raise(caller string, t time.Time) (time.Time, error) {
 }
 
 // commit closes the batch and writes it. The caller holds m.writing.
-func (m *Marks) commit(b *markBatch) {
+func (m *marks) commit(b *markBatch) {
 	m.mu.Lock()
 	m.next = nil
 	all := maps.Clone(m.stored)
@@ -121,7 +121,7 @@ func (m *Marks) commit(b *markBatch) {
 }
 
 // write replaces the file and returns when the new one is on disk.
-func (m *Marks) write(marks map[string]int64) error {
+func (m *marks) write(marks map[string]int64) error {
 	data, err := json.Marshal(markFile{Marks: marks})
 	if err != nil {
 		return fmt.Errorf("marks of accepted times: %w", err)

@@ -31,7 +31,7 @@ var (
 // It is safe for concurrent use.
 type Nonces struct {
 	now   func() time.Time
-	marks *Marks
+	marks *marks
 	limit int
 	seed  maphash.Seed
 
@@ -48,14 +48,20 @@ type callerNonces struct {
 	mark  time.Time                        // times up to it are covered on disk
 }
 
-// NewNonces makes an empty store. Marks makes it safe over a restart.
-func NewNonces(marks *Marks, now func() time.Time) *Nonces {
-	return &Nonces{now: now, marks: marks, limit: maxNonces, seed: maphash.MakeSeed(), callers: map[string]*callerNonces{}}
+// OpenNonces makes an empty store that is safe over a restart: the file at path keeps how far each caller's time had come. The file
+// need not exist yet, its folder must. One that cannot be read is an error, because forgetting it would allow replays. It is
+// for one process at a time: a second one would not see what the first goes on to accept.
+func OpenNonces(path string, now func() time.Time) (*Nonces, error) {
+	marks, err := openMarks(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Nonces{now: now, marks: marks, limit: maxNonces, seed: maphash.MakeSeed(), callers: map[string]*callerNonces{}}, nil
 }
 
 // Floor gives the time at or below which nothing is accepted from a caller since this process started, the zero time if
 // there is no bound.
-func (n *Nonces) Floor(caller string) time.Time { return n.marks.Floor(caller) }
+func (n *Nonces) Floor(caller string) time.Time { return n.marks.floorOf(caller) }
 
 // Take notes that a caller used a nonce with the time at, and returns when it is safe to go on. The error is [ErrReplayed],
 // [ErrFull], or one of the disk; on any error the request must be refused.
@@ -66,7 +72,7 @@ func (n *Nonces) Take(caller, nonce string, at time.Time) error {
 	if err != nil || covered {
 		return err
 	}
-	mark, err := n.marks.Raise(caller, at)
+	mark, err := n.marks.raise(caller, at)
 	if err != nil {
 		return err
 	}

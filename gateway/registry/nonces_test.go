@@ -25,11 +25,11 @@ func (c *clock) pass(by time.Duration) { c.ms.Add(by.Milliseconds()) }
 
 func newTestNonces(t testing.TB, c *clock) *Nonces {
 	t.Helper()
-	m, err := OpenMarks(filepath.Join(t.TempDir(), "marks.json"))
+	n, err := OpenNonces(filepath.Join(t.TempDir(), "marks.json"), c.now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return NewNonces(m, c.now)
+	return n
 }
 
 func TestANonceIsNeverAcceptedTwiceWithin360Seconds(t *testing.T) {
@@ -123,8 +123,10 @@ func TestARequestPassesOnlyWhenItsMarkIsStored(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	m := openMarks(t, filepath.Join(dir, "marks.json"))
-	n := NewNonces(m, c.now)
+	n, err := OpenNonces(filepath.Join(dir, "marks.json"), c.now)
+	if err != nil {
+		t.Fatal(err)
+	}
 	at := time.UnixMilli(1_700_000_000_001)
 	if err := n.Take("gate", "nonce-0", at); err != nil {
 		t.Fatal(err)
