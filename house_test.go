@@ -9,7 +9,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -97,25 +99,50 @@ func breaches(p pkg) []string {
 	return found
 }
 
-func TestHouseWallsStand(t *testing.T) {
+// packages lists all packages of ours.
+func packages(t *testing.T) []pkg {
+	t.Helper()
 	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "./...").Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
-	seen := 0
-	for dec := json.NewDecoder(bytes.NewReader(out)); ; seen++ {
+	var list []pkg
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
 		var p pkg
 		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			t.Fatal(err)
 		}
+		list = append(list, p)
+	}
+	if len(list) < len(rooms) {
+		t.Fatalf("go list shows %d packages only", len(list))
+	}
+	return list
+}
+
+func TestHouseWallsStand(t *testing.T) {
+	for _, p := range packages(t) {
 		for _, b := range breaches(p) {
 			t.Error(b)
 		}
 	}
-	if seen < len(rooms) {
-		t.Errorf("go list shows %d packages only", seen)
+}
+
+// TestTheHouseIsDrawnWithEveryRoom: ARCHITECTURE.md names each package in its drawing.
+func TestTheHouseIsDrawnWithEveryRoom(t *testing.T) {
+	text, err := os.ReadFile("ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, drawing, _ := strings.Cut(string(text), "```text\n")
+	drawing, _, _ = strings.Cut(drawing, "```")
+	for _, p := range packages(t) {
+		name := path.Base(p.ImportPath)
+		if !regexp.MustCompile(`(?m)(^|[ /])` + regexp.QuoteMeta(name) + `\b`).MatchString(drawing) {
+			t.Errorf("ARCHITECTURE.md does not draw %s", p.ImportPath)
+		}
 	}
 }
 
