@@ -10,12 +10,9 @@ import (
 	"tongma/standard/wire"
 )
 
-// admit makes the checks that every signed request must pass, in the order that the interface prescribes: size, syntax,
+// admit makes the checks that every signed request must pass, in the order that the interface prescribes: after the size syntax,
 // source address, known caller, time, signature, nonce, the caller's rate.
 func (x *call) admit() error {
-	if err := x.readBody(); err != nil {
-		return err
-	}
 	if err := x.checkSyntax(); err != nil {
 		return err
 	}

@@ -83,6 +83,10 @@ func (s *Server) newCall(c echo.Context) *call {
 // run checks the call and hands it to its handler. A panic becomes an error that tells nothing of the inside.
 func (x *call) run(may service, h handler) (data any, err error) {
 	defer x.s.recovered(x.id, &err)
+	if err := x.readBody(); err != nil {
+		return nil, err
+	}
+	// Counted only now: whoever sends a body slowly, or the half of one, takes no place from others.
 	defer x.s.running.Add(-1)
 	if x.s.running.Add(1) > maxRunning {
 		return nil, wire.Refuse(wire.CodeOverloaded, "")
@@ -107,12 +111,16 @@ func (s *Server) recovered(id string, err *error) {
 
 var errPanic = errors.New("panic")
 
-// readBody reads the request's body, and of one that is too long at most one byte too many.
+// firstRead is how much room a body is given before any of it has come. A longer one gets more as it comes, so that a promised
+// length alone costs nothing.
+const firstRead = 4 << 10
+
+// readBody reads the request's body, and of one that is too long at most one byte too many. It is the check of the size, which comes first.
 func (x *call) readBody() error {
 	if x.r.ContentLength > wire.MaxBody {
 		return x.tooLarge()
 	}
-	if n := x.r.ContentLength; n >= int64(cap(x.body)) {
+	if n := min(x.r.ContentLength, firstRead); n >= int64(cap(x.body)) {
 		x.body = make([]byte, 0, n+1) // one more, so that the end is found without growing
 	}
 	x.body = x.body[:0]

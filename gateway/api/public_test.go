@@ -1,8 +1,11 @@
 package api
 
 import (
+	"bufio"
 	"context"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -48,7 +51,7 @@ func TestDrainingIsNotReadyAndStillAnswers(t *testing.T) {
 	if a := s.get(pathReady); a.status != 200 {
 		t.Fatalf("before: %d", a.status)
 	}
-	s.Drain()
+	s.draining.Store(true)
 	if a := s.get(pathReady); a.status != 503 || a.Code != wire.CodeDraining.Code {
 		t.Errorf("draining: %d %s", a.status, a.Code)
 	}
@@ -115,6 +118,23 @@ func TestShutdownLetsRunningCallsEnd(t *testing.T) {
 	if err := <-down; err != nil {
 		t.Error(err)
 	}
+}
+
+// TestASlowBodyTakesNoPlace: with one place left, a caller that has sent half a body leaves it to one that has sent it all.
+func TestASlowBodyTakesNoPlace(t *testing.T) {
+	s := start(t)
+	s.running.Store(maxRunning - 1)
+	slow, err := net.Dial("tcp", s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Close()
+	fmt.Fprintf(slow, "POST %s HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n{", pathVerifications)
+	// It says so when it begins to read the body.
+	if line, err := bufio.NewReader(slow).ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	s.expect(s.sign(post(goodBody)), wire.CodeOK)
 }
 
 func TestAPanicOfAPublicPathTellsNothing(t *testing.T) {

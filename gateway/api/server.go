@@ -32,7 +32,7 @@ const (
 	maxHeaderBytes    = 16 << 10
 )
 
-// maxRunning is how many signed calls may be under way at once. It bounds the memory that they take.
+// maxRunning is how many signed calls whose body has come may be under way at once. It bounds the memory that they take.
 const maxRunning = 4096
 
 // Gateway is what answers behind the interface; a [*gateway.Gateway] does.
@@ -64,7 +64,7 @@ type Server struct {
 	buffers  sync.Pool // of *buffers
 	meters   meters
 	unrouted *routeMeter
-	running  atomic.Int64 // signed calls
+	running  atomic.Int64 // signed calls whose body has come
 	draining atomic.Bool
 	echo     *echo.Echo
 	public   *http.Server
@@ -144,11 +144,9 @@ func serve(h *http.Server, l net.Listener) error {
 	return nil
 }
 
-// Drain makes /readyz say no, so that load balancers send new calls elsewhere. Calls are still answered.
-func (s *Server) Drain() { s.draining.Store(true) }
-
-// Shutdown drains, closes the listeners and waits for running calls, at most until ctx ends.
+// Shutdown makes /readyz say no on connections that are open, closes the listeners and waits for running calls, at most until ctx
+// ends.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.Drain()
+	s.draining.Store(true)
 	return errors.Join(s.public.Shutdown(ctx), s.metrics.Shutdown(ctx))
 }
