@@ -5,8 +5,8 @@
 // signature is unsigned, because nobody has proved to be there to receive it; everything later is signed by the same
 // type as the request. errors.go maps every inner error to a return code; what it does not know says nothing of the inside.
 //
-// A [Server] has two listeners: [Server.Serve] for callers and [Server.ServeMetrics] for those who watch. [Server.Drain]
-// tells the load balancer to go elsewhere, [Server.Shutdown] lets running calls end.
+// A [Server] has two listeners: [Server.Serve] for callers and [Server.ServeMetrics] for those who watch. [Server.Shutdown] lets
+// running calls end.
 //
 // The whole interface is described in openapi.yaml, which is also served at /openapi.yaml.
 package api
