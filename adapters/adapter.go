@@ -72,6 +72,7 @@ type Result struct {
 // descriptor's place and the types of values, never a value.
 type Fault struct {
 	Reason     standard.ReasonCode
+	Blameless  bool          // not the backend's: no request can be made of what was scanned, told or configured
 	RetryAfter time.Duration // 0: unknown
 	What       string
 	Err        error

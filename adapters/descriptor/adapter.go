@@ -204,7 +204,7 @@ func (f *frame) expiry() (time.Time, error) {
 	}
 	until, ok := v.(time.Time)
 	if !ok {
-		return time.Time{}, fault("expires gave " + word(v))
+		return time.Time{}, operand{expr: form.expires}.fault("expires gave " + word(v))
 	}
 	return until, nil
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/types"
 	"github.com/expr-lang/expr/vm"
+
+	"tongma/adapters"
 )
 
 // maxNodes bounds an expression: a running one cannot be stopped.
@@ -32,8 +34,16 @@ type expression struct {
 	needs    []*binding // the names it uses that must be bound before it runs
 	tokens   []string   // the tokens it reads
 	http     bool       // it, or a name it needs, reads http.status
+	heard    bool       // it, or a name it needs, reads what the backend has said
 	constant bool       // it gives the same always
 	always   *bool      // which, if that is true or false
+}
+
+// fault is trouble with what an operand gave. The backend is to blame for it only if it was asked before.
+func (o operand) fault(what string) *adapters.Fault {
+	f := fault(what)
+	f.Blameless = o.expr == nil || !o.expr.heard
+	return f
 }
 
 // binding is a name of let or then. It is computed when something first needs it.
@@ -84,6 +94,7 @@ func (c *compiler) compile(sc *scope, s scalar) *expression {
 		}
 	}
 	e.http = rules.reads["http.status"]
+	e.heard = slices.ContainsFunc(backendWords, func(name string) bool { return rules.reads[name] })
 	for _, read := range slices.Sorted(maps.Keys(rules.reads)) {
 		root, member, dotted := strings.Cut(read, ".")
 		c.reads[root], c.reads[read] = true, true
@@ -157,7 +168,9 @@ func (c *compiler) need(sc *scope, e *expression, name string) {
 		return
 	}
 	e.needs = append(e.needs, b)
-	e.http = e.http || b.value.expr != nil && b.value.expr.http
+	if of := b.value.expr; of != nil {
+		e.http, e.heard = e.http || of.http, e.heard || of.heard
+	}
 	if owner := c.owner[b]; owner != nil && owner != c.step {
 		c.later[b] = true
 	}
@@ -212,6 +225,9 @@ type rules struct {
 
 // groups are names that stand for nothing themselves: one of their members is always meant.
 var groups = []string{"ticket", "place", "caller", "operator", "cred", "token", "random", "sent", "http", "tables"}
+
+// backendWords are the names of what the backend has said.
+var backendWords = []string{"body", "http", "token", "old"}
 
 // reserved are the other names that the language has, in some places or in all; no name of a descriptor can be one of them.
 var reserved = []string{"scan", "now", "uuid", "old", "per", "it", "body", "nil", "true", "false", "in", "not", "and", "or", "let", "if", "else", "matches", "contains", "startsWith", "endsWith"}

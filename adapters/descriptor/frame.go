@@ -161,7 +161,7 @@ func (f *frame) run(e *expression) (any, error) {
 	}
 	var failed failure
 	if errors.As(err, &failed) {
-		return nil, fault(fmt.Sprintf("%s:%d:%d: %s", File, failed.at.line, failed.at.column, failed.what))
+		return nil, operand{expr: e}.fault(fmt.Sprintf("%s:%d:%d: %s", File, failed.at.line, failed.at.column, failed.what))
 	}
 	return nil, err
 }
@@ -181,7 +181,7 @@ func (f *frame) holds(e *expression) (bool, error) {
 	}
 	b, ok := v.(bool)
 	if !ok {
-		return false, fault("a condition gave " + word(v))
+		return false, operand{expr: e}.fault("a condition gave " + word(v))
 	}
 	return b, nil
 }
@@ -194,7 +194,7 @@ func (f *frame) textOf(o operand, what string) (string, error) {
 	}
 	s, err := sink(v)
 	if err != nil {
-		return "", fault(what + ": " + err.Error())
+		return "", o.fault(what + ": " + err.Error())
 	}
 	return s, nil
 }

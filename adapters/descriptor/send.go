@@ -74,7 +74,7 @@ func (f *frame) request(c *call) (*adapters.Call, error) {
 			return nil, err
 		}
 		if strings.ContainsFunc(v, control) {
-			return nil, fault("header " + h.name + ": its value has a control character")
+			return nil, h.value.fault("header " + h.name + ": its value has a control character")
 		}
 		out.Header = append(out.Header, adapters.HeaderField{Name: h.name, Value: v})
 	}
@@ -94,12 +94,13 @@ func (f *frame) path(parts []part) (string, error) {
 			b.WriteString(p.literal)
 			continue
 		}
-		v, err := f.textOf(operand{expr: p.value}, "path")
+		o := operand{expr: p.value}
+		v, err := f.textOf(o, "path")
 		if err != nil {
 			return "", err
 		}
 		if v == "" || v == "." || v == ".." || strings.ContainsFunc(v, control) {
-			return "", fault("path: a value is empty, or not what a path can have")
+			return "", o.fault("path: a value is empty, or not what a path can have")
 		}
 		b.WriteString(url.PathEscape(v))
 	}
@@ -150,7 +151,7 @@ func (f *frame) raw(o operand) ([]byte, error) {
 	}
 	raw, err := bytesOf(v)
 	if err != nil {
-		return nil, fault("raw: " + err.Error())
+		return nil, o.fault("raw: " + err.Error())
 	}
 	return raw, nil
 }
@@ -191,7 +192,7 @@ func (f *frame) json(dst []byte, j *jsonBody) ([]byte, error) {
 			return nil, err
 		}
 		if dst, err = appendJSON(dst, v); err != nil {
-			return nil, fault("json: " + err.Error())
+			return nil, j.leaf.fault("json: " + err.Error())
 		}
 		return dst, nil
 	case j.isMap:

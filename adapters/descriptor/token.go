@@ -123,7 +123,7 @@ func (f *frame) per(t *token) (string, error) {
 	what := "per of token " + t.name
 	per, err := f.textOf(*t.per, what)
 	if err == nil && per == "" {
-		err = fault(what + " gave nothing")
+		err = t.per.fault(what + " gave nothing")
 	}
 	return per, err
 }

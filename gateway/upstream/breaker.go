@@ -38,8 +38,8 @@ const (
 )
 
 // breaker leaves a failing system in peace, so that its callers are answered at once and it can recover. Failures are
-// no connection, no answer in time, and answers that cannot be understood. A busy system, a spent quota and callers who left
-// are neither failure nor success.
+// no connection, no answer in time, and answers that cannot be understood. A busy system, a spent quota, callers who left
+// and scans of which no request can be made are neither failure nor success.
 type breaker struct {
 	adapters.Adapter
 	circuit *gobreaker.CircuitBreaker[adapters.Result]
@@ -108,7 +108,7 @@ func readyToTrip(c gobreaker.Counts) bool {
 }
 
 func isExcluded(err error) bool {
-	if errors.Is(err, context.Canceled) {
+	if fault, ok := errors.AsType[*adapters.Fault](err); ok && fault != nil && fault.Blameless || errors.Is(err, context.Canceled) {
 		return true
 	}
 	switch reasonOf(err) {

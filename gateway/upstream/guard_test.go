@@ -169,6 +169,14 @@ func TestBreakerDoesNotCountWhatIsNotTheBackendsIllness(t *testing.T) {
 			}
 		}
 	}
+	unaskable := Guard(backend(func(context.Context) (adapters.Result, error) {
+		return adapters.Result{}, &adapters.Fault{Reason: standard.ReasonFault, Blameless: true}
+	}), adapters.Info{}, limits, Watch{})
+	for range 10 * breakerVolume {
+		if r := ask(t, unaskable); r != standard.ReasonFault {
+			t.Fatalf("scans of which no request can be made became %s", r)
+		}
+	}
 	left, cancel := context.WithCancel(t.Context())
 	cancel()
 	a := Guard(backend(func(ctx context.Context) (adapters.Result, error) { return adapters.Result{}, ctx.Err() }), adapters.Info{}, limits, Watch{})
