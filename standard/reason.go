@@ -34,7 +34,7 @@ type ReasonRow struct {
 var Reasons = []ReasonRow{
 	{ReasonUnclaimed, Unrecognised, Text{"没有系统认领此码", "no system claims this scan"}},
 	{ReasonNotIssued, Unrecognised, Text{"发码系统称此码非其所发", "the system says this is not its code"}},
-	{ReasonScanExpired, Expired, Text{"此码已过期,请刷新后再扫", "this code has expired: refresh it and scan again"}},
+	{ReasonScanExpired, Expired, Text{"此码已过期，请刷新后再扫", "this code has expired: refresh it and scan again"}},
 	{ReasonNoHolder, NotFound, Text{"发码系统查无此人或此码", "the system knows no such holder or code"}},
 	{ReasonDeclined, Refused, Text{"发码系统拒绝答复", "the system declines to answer"}},
 	{ReasonUnreachable, Unavailable, Text{"发码系统无法连接", "the system cannot be reached"}},
@@ -42,7 +42,7 @@ var Reasons = []ReasonRow{
 	{ReasonFault, Unavailable, Text{"发码系统的答复无法理解", "the system's reply cannot be understood"}},
 	{ReasonBusy, Unavailable, Text{"发码系统繁忙", "the system is busy"}},
 	{ReasonQuota, Unavailable, Text{"本网关在发码系统的配额已用完", "this gateway's quota at the system is used up"}},
-	{ReasonBreaker, Unavailable, Text{"发码系统连续故障,暂停询问", "the system has just failed repeatedly and is being left in peace"}},
+	{ReasonBreaker, Unavailable, Text{"发码系统连续故障，暂停询问", "the system has just failed repeatedly and is being left in peace"}},
 	{ReasonOverload, Unavailable, Text{"等待该系统的请求过多", "too many calls are waiting for this system"}},
 	{ReasonPatience, Unavailable, Text{"在限定时间内未得到结果", "no result within the caller's time limit"}},
 	{ReasonUnset, Unavailable, Text{"本网关未配置该系统", "this gateway is not configured for the system"}},

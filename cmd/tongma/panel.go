@@ -18,7 +18,7 @@ type sign struct {
 
 var signs = map[standard.Action]sign{
 	standard.Pass:   {"✓ ●", "通行", "PASS", "\x1b[42;30m"},
-	standard.Manual: {"? ▲", "人工核验", "MANUAL", "\x1b[43;30m"},
+	standard.Manual: {"? ▲", "人工核查", "MANUAL", "\x1b[43;30m"},
 	standard.Deny:   {"✗ ■", "不予通行", "DENY", "\x1b[41;97m"},
 }
 
@@ -42,7 +42,7 @@ var provenanceWords = map[standard.Provenance]string{
 	standard.FromDocumented: "documented 官方或厂商文档",
 	standard.FromObserved:   "observed 见于第三方代码",
 	standard.FromProfile:    "profile 通码自定",
-	standard.FromSynthetic:  "SYNTHETIC 虚构,并非真实协议 (invented)",
+	standard.FromSynthetic:  "SYNTHETIC 虚构，并非真实协议 (invented)",
 }
 
 const panelWidth = 76 // cells between the two borders

@@ -16,16 +16,16 @@ type rule struct {
 
 // rules is the table, in the order in which they are tried. They hold at every place.
 var rules = []rule{
-	{"default/red@1", standard.Deny, standard.Text{Zh: "红码:不得通行", En: "red code: no entry"}, status(standard.Red)},
-	{"default/yellow@1", standard.Manual, standard.Text{Zh: "黄码:请人工核查", En: "yellow code: check by hand"}, status(standard.Yellow)},
-	{"default/others@1", standard.Manual, standard.Text{Zh: "持码人另有黄码或红码:请人工核查", En: "another code of this holder is yellow or red: check by hand"}, worseElsewhere},
-	{"default/green@1", standard.Pass, standard.Text{Zh: "绿码:可以通行", En: "green code: let through"}, status(standard.Green)},
-	{"default/none@1", standard.Manual, standard.Text{Zh: "发码系统未给出可识别的码色:请人工核查", En: "the system gave no colour that is known: check by hand"}, outcome(standard.Verified)},
-	{"default/expired@1", standard.Manual, standard.Text{Zh: "此码已过期:请刷新后重新扫码", En: "the code has expired: ask for a fresh one"}, outcome(standard.Expired)},
-	{"default/not_found@1", standard.Manual, standard.Text{Zh: "查无此人或此码:请人工核查", En: "no such holder or code: check by hand"}, outcome(standard.NotFound)},
-	{"default/unrecognised@1", standard.Manual, standard.Text{Zh: "无法识别此码:请人工核查", En: "the code is not recognised: check by hand"}, outcome(standard.Unrecognised)},
-	{"default/refused@1", standard.Manual, standard.Text{Zh: "发码系统拒绝答复:请人工核查", En: "the system declines to answer: check by hand"}, outcome(standard.Refused)},
-	{"default/unavailable@1", standard.Manual, standard.Text{Zh: "暂时无法核验:请人工核查", En: "verification is not possible at present: check by hand"}, outcome(standard.Unavailable)},
+	{"default/red@1", standard.Deny, standard.Text{Zh: "红码：不得通行", En: "red code: no entry"}, status(standard.Red)},
+	{"default/yellow@1", standard.Manual, standard.Text{Zh: "黄码：请人工核查", En: "yellow code: check by hand"}, status(standard.Yellow)},
+	{"default/others@1", standard.Manual, standard.Text{Zh: "持码人另有黄码或红码：请人工核查", En: "another code of this holder is yellow or red: check by hand"}, worseElsewhere},
+	{"default/green@1", standard.Pass, standard.Text{Zh: "绿码：可以通行", En: "green code: let through"}, status(standard.Green)},
+	{"default/none@1", standard.Manual, standard.Text{Zh: "发码系统未给出可识别的码色：请人工核查", En: "the system gave no colour that is known: check by hand"}, outcome(standard.Verified)},
+	{"default/expired@1", standard.Manual, standard.Text{Zh: "此码已过期：请刷新后重新扫码", En: "the code has expired: ask for a fresh one"}, outcome(standard.Expired)},
+	{"default/not_found@1", standard.Manual, standard.Text{Zh: "查无此人或此码：请人工核查", En: "no such holder or code: check by hand"}, outcome(standard.NotFound)},
+	{"default/unrecognised@1", standard.Manual, standard.Text{Zh: "无法识别此码：请人工核查", En: "the code is not recognised: check by hand"}, outcome(standard.Unrecognised)},
+	{"default/refused@1", standard.Manual, standard.Text{Zh: "发码系统拒绝答复：请人工核查", En: "the system declines to answer: check by hand"}, outcome(standard.Refused)},
+	{"default/unavailable@1", standard.Manual, standard.Text{Zh: "暂时无法核验：请人工核查", En: "verification is not possible at present: check by hand"}, outcome(standard.Unavailable)},
 }
 
 // Decide gives the decision on v, of which it reads outcome, status and others. What no row holds for falls to the last one.
