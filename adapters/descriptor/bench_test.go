@@ -42,7 +42,7 @@ func benchmark(b *testing.B, d *Descriptor, fx fixture) {
 	for name, value := range fx.Token {
 		a.kept[name].give(value, now)
 	}
-	q := &adapters.Query{Place: adapters.PlaceOf(standard.Place{Region: "330100"}, nil)}
+	q := fx.query()
 	if !fx.recognise(d, a, &q.Ticket) {
 		b.Fatal("not recognised")
 	}

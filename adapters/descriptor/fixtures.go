@@ -165,11 +165,7 @@ func (fx *fixture) run(d *Descriptor, line int) FixtureResult {
 
 // verify recognises the scan as the catalogue does, asks the adapter, and gives what came of it as a map to compare.
 func (fx *fixture) verify(d *Descriptor, a adapters.Adapter) map[string]any {
-	q := &adapters.Query{
-		Operator: fx.Operator,
-		Caller:   adapters.Caller{ID: fx.Caller.ID, Device: fx.Caller.Device, Scene: fx.Caller.Scene, Purpose: fx.Caller.Purpose},
-		Place:    adapters.PlaceOf(standard.Place{Region: cmp.Or(fx.Place.Region, "110000"), Site: fx.Place.Site}, fx.Place.IDs),
-	}
+	q := fx.query()
 	if !fx.recognise(d, a, &q.Ticket) {
 		return map[string]any{"outcome": string(standard.Unrecognised), "reason": string(standard.ReasonUnclaimed)}
 	}
@@ -195,6 +191,15 @@ func (fx *fixture) verify(d *Descriptor, a adapters.Adapter) map[string]any {
 		got["colour"] = string(res.Record.Status.Colour())
 	}
 	return got
+}
+
+// query is what a caller tells besides the scan.
+func (fx *fixture) query() *adapters.Query {
+	return &adapters.Query{
+		Operator: fx.Operator,
+		Caller:   adapters.Caller{ID: fx.Caller.ID, Device: fx.Caller.Device, Scene: fx.Caller.Scene, Purpose: fx.Caller.Purpose},
+		Place:    adapters.PlaceOf(standard.Place{Region: cmp.Or(fx.Place.Region, "110000"), Site: fx.Place.Site}, fx.Place.IDs),
+	}
 }
 
 // recognise looks the scan up in a catalogue of this system alone.
