@@ -197,6 +197,24 @@ func TestCommandsNamedInTextExist(t *testing.T) {
 	}
 }
 
+var deployed = regexp.MustCompile(`(?m)^ *(?:ExecStart(?:Pre)?=/usr/bin/tongma|CMD \["/usr/bin/tongma",|CMD \[|command: \[|test: \[CMD, /usr/bin/tongma,)(.*)$`)
+
+// TestCommandsOfTheDeploymentExist looks up what the unit, the container and the compose file run.
+func TestCommandsOfTheDeploymentExist(t *testing.T) {
+	for file, want := range map[string]int{"tongma.service": 2, "Dockerfile": 2, "compose.yaml": 2} {
+		found := deployed.FindAllStringSubmatch(readText(t, top+"/deploy/"+file), -1)
+		if len(found) != want {
+			t.Errorf("%s: %d commands, want %d", file, len(found), want)
+		}
+		for _, m := range found {
+			words := strings.FieldsFunc(m[1], func(r rune) bool { return strings.ContainsRune(` ,"[]`, r) })
+			if err := understood(words); err != nil {
+				t.Errorf("%s: %q: %v", file, words, err)
+			}
+		}
+	}
+}
+
 // TestExamplesInHelpAreUnderstood looks up every line of every Example.
 func TestExamplesInHelpAreUnderstood(t *testing.T) {
 	root, _ := newRoot()

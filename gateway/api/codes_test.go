@@ -20,16 +20,19 @@ func refusing(err error) func(*station) {
 	}
 }
 
-// mistakes is the table of everything that can be wrong with a request. Each is a change of a good request: before it is signed, or
-// after. The table reaches every return code that the interface can give.
-var mistakes = []struct {
+// mistake is a request with one thing wrong, and how it is refused.
+type mistake struct {
 	name   string
 	set    func(*station) // the server's part, if any
-	before func(*request)
+	before func(*request) // before it is signed
 	after  func(*request)
 	code   *wire.Code
 	signed bool
-}{
+}
+
+// mistakes is the table of everything that can be wrong with a request. Each is a change of a good request: before it is signed, or
+// after. The table reaches every return code that the interface can give.
+var mistakes = []mistake{
 	{name: "nothing wrong", code: wire.CodeOK, signed: true},
 	{name: "nothing wrong, chunked", before: func(r *request) { r.chunked = true }, code: wire.CodeOK, signed: true},
 	{name: "nothing wrong, charset", before: func(r *request) { r.header.Set("Content-Type", "application/json; charset=UTF-8") }, code: wire.CodeOK, signed: true},
@@ -127,6 +130,23 @@ var testTime = time.Date(2022, 3, 1, 10, 0, 0, 0, standard.Zone)
 
 func body(text string) func(*request) { return func(r *request) { r.body = text } }
 
+// make makes the mistake: at whom, how, and what comes of it.
+func (m mistake) make(t *testing.T) (*station, *request, *reply) {
+	s := start(t)
+	if m.set != nil {
+		m.set(s)
+	}
+	r := post(goodBody)
+	if m.before != nil {
+		m.before(r)
+	}
+	s.sign(r)
+	if m.after != nil {
+		m.after(r)
+	}
+	return s, r, s.send(r)
+}
+
 func TestEveryMistakeHasItsCode(t *testing.T) {
 	provoked := map[*wire.Code]bool{}
 	for _, c := range elsewhere {
@@ -135,19 +155,7 @@ func TestEveryMistakeHasItsCode(t *testing.T) {
 	for _, m := range mistakes {
 		provoked[m.code] = true
 		t.Run(m.name, func(t *testing.T) {
-			s := start(t)
-			if m.set != nil {
-				m.set(s)
-			}
-			r := post(goodBody)
-			if m.before != nil {
-				m.before(r)
-			}
-			s.sign(r)
-			if m.after != nil {
-				m.after(r)
-			}
-			a := s.send(r)
+			s, r, a := m.make(t)
 			if a.Code != m.code.Code || a.status != m.code.Status {
 				t.Errorf("status %d, code %s (%s); want %d, %s", a.status, a.Code, a.Message, m.code.Status, m.code.Code)
 			}

@@ -260,19 +260,7 @@ func TestEveryMistakeIsAnsweredAsDescribed(t *testing.T) {
 		if m.code == wire.CodeRoute || m.code == wire.CodeMethod || m.code == wire.CodeTarget {
 			continue // no route of the description
 		}
-		s := start(t)
-		if m.set != nil {
-			m.set(s)
-		}
-		r := post(goodBody)
-		if m.before != nil {
-			m.before(r)
-		}
-		s.sign(r)
-		if m.after != nil {
-			m.after(r)
-		}
-		a := s.send(r)
+		_, r, a := m.make(t)
 		if a.status == 200 {
 			continue
 		}
