@@ -1,7 +1,7 @@
 // Package gateway is the way of a verification: a scan goes in, a decided answer comes out.
 //
-//	scan ─ recognise ─ fresh? ──hit───────────────────┐
-//	           │          └miss─ flight ─ guards ─ adapter ┴─ decide ─ view by role ─ answer
+//	scan ─ recognise ─ fresh? ──hit─────────────────────────┐
+//	           │          └miss─ flight ─ guards ─ adapter ─┴─ decide ─ view by role ─ answer
 //	           └ nobody knows it → unrecognised
 //
 // Make a [Gateway] with [New], ask it with [Gateway.Verify], end it with [Gateway.Close]. Verify answers within the caller's

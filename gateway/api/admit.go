@@ -144,6 +144,6 @@ func (x *call) checkNonce() error {
 		x.s.sources.Failed(x.source()) // whoever replays need not be the caller
 		return wire.Refuse(wire.CodeReplay, "")
 	}
-	x.s.cfg.Log.Error("nonces cannot be kept, so no request passes", "err", err)
+	x.s.cfg.Log.Error("a nonce cannot be kept, so its request is refused", "err", err)
 	return wire.Refuse(wire.CodeNonces, "")
 }
