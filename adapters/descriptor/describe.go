@@ -39,10 +39,15 @@ func FormText(f adapters.Form, lang string) string {
 			text += fmt.Sprintf(w.of("formParam"), name, f.Params[name])
 		}
 		return w.of("formURL") + text
-	case f.JSON != nil && len(f.JSON.Lacks) == 0:
-		return fmt.Sprintf(w.of("formJSON"), w.list(f.JSON.Has))
 	case f.JSON != nil:
-		return fmt.Sprintf(w.of("formJSONLacks"), w.list(f.JSON.Has), w.list(f.JSON.Lacks))
+		text := fmt.Sprintf(w.of("formJSON"), w.list(f.JSON.Has))
+		if len(f.JSON.Lacks) > 0 {
+			text += fmt.Sprintf(w.of("formLacks"), w.list(f.JSON.Lacks))
+		}
+		if len(f.JSON.Only) > 0 {
+			text += fmt.Sprintf(w.of("formOnly"), w.list(f.JSON.Only))
+		}
+		return text
 	case f.Text != "":
 		return w.of("formText") + f.Text
 	case f.Bytes != nil:
@@ -61,14 +66,15 @@ type words struct {
 
 // phrases are the sentences of a description, by what they are about.
 var phrases = map[string]standard.Text{
-	"formURL":       {Zh: "网址 ", En: "URLs like "},
-	"formParam":     {Zh: "，参数 %s 为 %s", En: ", with the parameter %s like %s"},
-	"formJSON":      {Zh: "含有 %s 的 JSON 对象", En: "JSON objects with %s"},
-	"formJSONLacks": {Zh: "含有 %s 而没有 %s 的 JSON 对象", En: "JSON objects with %s and without %s"},
-	"formText":      {Zh: "文本 ", En: "text like "},
-	"formBytes":     {Zh: "以 %q 开头的二进制码", En: "binary codes that start with %q"},
-	"formOpaque":    {Zh: "任何不超过 %d 字节的文本，但须由请求指明本系统", En: "any text of at most %d bytes, when the request names this system"},
-	"formDocument":  {Zh: "证件类型 %s，由请求或目的地规则指明本系统", En: "documents of the types %s, when the request or the rules of the place name this system"},
+	"formURL":      {Zh: "网址 ", En: "URLs like "},
+	"formParam":    {Zh: "，参数 %s 为 %s", En: ", with the parameter %s like %s"},
+	"formJSON":     {Zh: "JSON 对象，含有 %s", En: "JSON objects with %s"},
+	"formLacks":    {Zh: "，没有 %s", En: ", without %s"},
+	"formOnly":     {Zh: "，除 %s 外没有其他成员", En: ", and with nothing besides %s"},
+	"formText":     {Zh: "文本 ", En: "text like "},
+	"formBytes":    {Zh: "以 %q 开头的二进制码", En: "binary codes that start with %q"},
+	"formOpaque":   {Zh: "任何不超过 %d 字节的文本，但须由请求指明本系统", En: "any text of at most %d bytes, when the request names this system"},
+	"formDocument": {Zh: "证件类型 %s，由请求或目的地规则指明本系统", En: "documents of the types %s, when the request or the rules of the place name this system"},
 
 	"system":     {Zh: "%s（%s），系统标识 %s，版本 %s，归属地区 %s。", En: "%s (%s), system %s, version %s, of the region %s."},
 	"provenance": {Zh: "依据：%s；来源：%s。", En: "What is known of it is %s, from: %s."},

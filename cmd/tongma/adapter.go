@@ -27,11 +27,6 @@ CONTRIBUTING.md adds a system in ten minutes: new, edit, lint, test, try.`,
 	return cmd
 }
 
-// nowhere is the host of adapters that are looked at and never asked.
-type nowhere struct{ adapters.Host }
-
-func (nowhere) Credential(string) (string, bool) { return "", false }
-
 func adapterListCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{

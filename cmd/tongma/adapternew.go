@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"embed"
 	"errors"
 	"fmt"
@@ -12,44 +13,78 @@ import (
 	"text/template"
 
 	"github.com/spf13/cobra"
-
-	"tongma/standard"
 )
 
-// skeleton is a system's folder that lints and passes its fixtures, to be edited.
+// skeleton is a system's folder that lints and passes its fixtures, to be edited. What its files share is in parts.tmpl.
 //
 //go:embed skeleton
 var skeleton embed.FS
 
+// skeletonFiles are those of the new folder.
+var skeletonFiles = []string{"adapter.yaml", "fixtures.yaml", "README.md"}
+
 // systemID is what a system may be called.
 var systemID = regexp.MustCompile(`^[a-z][a-z0-9]{1,31}$`)
 
+// beginning is what a new system's folder begins with.
+type beginning struct {
+	System, Name, English, Region string
+	Scan                          string // what its codes are: one of scanShapes
+	Auth                          string // how its backend knows who asks: one of authShapes
+}
+
+var (
+	scanShapes = []string{"url", "json", "text"}
+	authShapes = []string{"none", "signature", "token", "tif", "zhejiang"}
+)
+
+// givenCredential is a credential of a shape, with the value that its fixtures give it.
+type givenCredential struct{ Name, Kind, Value string }
+
+var shapeCredentials = map[string][]givenCredential{
+	"signature": {{"appId", "text", "a"}, {"appSecret", "secret", "s"}},
+	"token":     {{"appId", "text", "a"}, {"appSecret", "secret", "s"}},
+	"tif":       {{"paasId", "text", "p"}, {"token", "secret", "t"}},
+	"zhejiang":  {{"appKey", "text", "k"}, {"appSecret", "secret", "s"}},
+}
+
 func adapterNewCommand() *cobra.Command {
-	var dir, name, english, region string
+	b := beginning{Region: "110000", Scan: "url", Auth: "signature"}
+	dir, lang := ".", spoken()
 	cmd := &cobra.Command{
-		Use:   "new SYSTEM",
+		Use:   "new [SYSTEM]",
 		Short: "Begin a new system's folder",
 		Long: `Makes a folder named SYSTEM with adapter.yaml, fixtures.yaml and README.md. It lints and passes its fixtures as it
-is; edit it into your system's dialect. Nothing is overwritten.`,
-		Example: "  tongma adapter new ganma --name 赣通码 --english 'Gan Code' --region 360000\n  tongma adapter lint ganma\n  tongma adapter test ganma",
-		Args:    cobra.ExactArgs(1),
+is; edit it into your system's dialect. Nothing is overwritten. Without SYSTEM, on a terminal, it asks.
+
+Begin with what is nearest to your protocol. --scan says what the codes are: url, json (an object) or text. --auth says
+how the backend knows who asks:
+
+  none        it does not
+  signature   each call carries a time and a hash over it and a secret
+  token       a call gets a token, which the others carry
+  tif         the x-tif-… headers of Guangdong's gateway: time, nonce, signature
+  zhejiang    a secret that rolls, renewed by the one before, and MD5 signatures`,
+		Example: `  tongma adapter new
+  tongma adapter new ganma --name 赣通码 --english 'Gan Code' --region 360000
+  tongma adapter new ganma --scan json --auth token
+  tongma adapter lint ganma
+  tongma adapter test ganma`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			system := args[0]
-			if !systemID.MatchString(system) {
-				return misuse("such as suishen or ganma", "a system's id is 2 to 32 of a-z and 0-9, a letter first")
+			if len(args) == 1 {
+				b.System = args[0]
+			} else if err := askFor(&b, cmd.InOrStdin(), cmd.ErrOrStderr(), lang); err != nil {
+				return err
 			}
-			if _, ok := standard.LookupRegion(region); !ok {
-				return misuse("such as 360000", "--region is not in GB/T 2260")
+			b.fill()
+			for _, q := range questions {
+				if wrong := q.wrong(*q.answer(&b)); wrong != nil {
+					return misuse(wrong.hint.En, "%s", wrong.what.En)
+				}
 			}
-			target := filepath.Join(dir, system)
-			values := map[string]string{"System": system, "Name": name, "English": english, "Region": region}
-			if name == "" {
-				values["Name"] = system
-			}
-			if english == "" {
-				values["English"] = strings.ToUpper(system[:1]) + system[1:] + " Code"
-			}
-			if err := writeSkeleton(target, values); err != nil {
+			target := filepath.Join(dir, b.System)
+			if err := b.write(target); err != nil {
 				return fail(err, "name a system that has no folder in "+dir+" yet")
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%[1]s/adapter.yaml   what its scans look like, how its backend is asked\n"+
@@ -58,18 +93,69 @@ is; edit it into your system's dialect. Nothing is overwritten.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&dir, "dir", ".", "make the folder in `DIR`")
-	cmd.Flags().StringVar(&name, "name", "", "the system's Chinese name")
-	cmd.Flags().StringVar(&english, "english", "", "the system's English name")
-	cmd.Flags().StringVar(&region, "region", "110000", "the system's home `REGION` of GB/T 2260")
+	f := cmd.Flags()
+	f.StringVar(&dir, "dir", dir, "make the folder in `DIR`")
+	f.StringVar(&b.Name, "name", "", "the system's Chinese name")
+	f.StringVar(&b.English, "english", "", "the system's English name")
+	f.StringVar(&b.Region, "region", b.Region, "the system's home `REGION` of GB/T 2260")
+	f.StringVar(&b.Scan, "scan", b.Scan, "what its codes are: `SHAPE` "+strings.Join(scanShapes, ", "))
+	f.StringVar(&b.Auth, "auth", b.Auth, "how its backend knows who asks: `SHAPE` "+strings.Join(authShapes, ", "))
+	f.StringVar(&lang, "lang", lang, "ask in this `LANGUAGE`: zh or en")
+	mustComplete(cmd, "scan", scanShapes)
+	mustComplete(cmd, "auth", authShapes)
+	mustComplete(cmd, "lang", languages)
 	return cmd
 }
 
-// writeSkeleton fills the skeleton into a new folder.
-func writeSkeleton(target string, values map[string]string) error {
-	files, err := template.ParseFS(skeleton, "skeleton/*")
+// fill gives the names that nobody has given.
+func (b *beginning) fill() {
+	if b.Name == "" {
+		b.Name = b.System
+	}
+	if b.English == "" && b.System != "" {
+		b.English = strings.ToUpper(b.System[:1]) + b.System[1:] + " Code"
+	}
+}
+
+// Credentials are those of the shape.
+func (b beginning) Credentials() []givenCredential { return shapeCredentials[b.Auth] }
+
+// Field is what a code's form calls the part of it that the backend is asked about.
+func (b beginning) Field() string {
+	if b.Scan == "json" {
+		return b.System + "Code"
+	}
+	return "token"
+}
+
+// Prefix is what a text code begins with.
+func (b beginning) Prefix() string { return strings.ToUpper(b.System) + ":" }
+
+// Sample is the scan of the fixtures, as YAML has it.
+func (b beginning) Sample() string {
+	const token = "00112233445566778899aabbccddeeff"
+	switch b.Scan {
+	case "json":
+		return fmt.Sprintf(`'{"%s":"%s"}'`, b.Field(), token)
+	case "text":
+		return `"` + b.Prefix() + token + `"`
+	}
+	return "https://" + b.System + ".example/" + token
+}
+
+// write fills the skeleton into a new folder.
+func (b beginning) write(target string) error {
+	parts, err := template.ParseFS(skeleton, "skeleton/*")
 	if err != nil {
 		return err
+	}
+	files := map[string][]byte{}
+	for _, name := range skeletonFiles {
+		var text bytes.Buffer
+		if err := parts.ExecuteTemplate(&text, name, b); err != nil {
+			return err
+		}
+		files[name] = text.Bytes()
 	}
 	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 		return err
@@ -79,12 +165,8 @@ func writeSkeleton(target string, values map[string]string) error {
 	} else if err != nil {
 		return err
 	}
-	for _, t := range files.Templates() {
-		f, err := os.OpenFile(filepath.Join(target, t.Name()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(t.Execute(f, values), f.Close()); err != nil {
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(target, name), text, 0o644); err != nil {
 			return err
 		}
 	}

@@ -162,6 +162,11 @@ func beside(d *descriptor.Descriptor, a adapters.Adapter) (*adapters.Catalogue, 
 	return c, nil
 }
 
+// nowhere is the host of adapters that are looked at and never asked.
+type nowhere struct{ adapters.Host }
+
+func (nowhere) Credential(string) (string, bool) { return "", false }
+
 // query gathers what the descriptor may be told besides the scan.
 func (t *trial) query() (*adapters.Query, error) {
 	if _, ok := standard.LookupRegion(t.region); !ok {

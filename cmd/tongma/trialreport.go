@@ -105,8 +105,10 @@ func (l *trialLog) request(out *trialEvent, call *adapters.Call) {
 		out.Headers = append(out.Headers, namedText{h.Name, l.curtain.header(h.Name, h.Value)})
 		form = form || strings.EqualFold(h.Name, "Content-Type") && strings.HasPrefix(h.Value, "application/x-www-form-urlencoded")
 	}
-	if out.Body = l.curtain.body(call.Body); form {
+	if form {
 		out.Body = l.curtain.pairs(string(call.Body))
+	} else {
+		out.Body = l.curtain.body(call.Body)
 	}
 }
 
