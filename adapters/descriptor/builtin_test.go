@@ -28,7 +28,7 @@ func ownSystem(t testing.TB, system string) (*Descriptor, []fixture) {
 	var out []fixture
 	for _, item := range r.sequence(r.document(src), "fixtures") {
 		var fx fixture
-		if err := strict(item, &fx); err != nil {
+		if err := decode(item, &fx); err != nil {
 			t.Fatal(err)
 		}
 		out = append(out, fx)

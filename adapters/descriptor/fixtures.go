@@ -108,7 +108,7 @@ func RunFixtures(fsys fs.FS, dir string) ([]FixtureResult, error) {
 	var out []FixtureResult
 	for _, item := range r.sequence(root, "a fixture file") {
 		var fx fixture
-		if err := strict(item, &fx); err != nil {
+		if err := decode(item, &fx); err != nil {
 			r.find(at(item), "not a fixture: "+strings.TrimPrefix(err.Error(), "yaml: "), "see adapters/suishen/fixtures.yaml")
 			continue
 		}
@@ -117,8 +117,8 @@ func RunFixtures(fsys fs.FS, dir string) ([]FixtureResult, error) {
 	return out, r.err()
 }
 
-// strict decodes a node and refuses unknown keys.
-func strict(n *yaml.Node, into any) error {
+// decode decodes a node and refuses unknown keys.
+func decode(n *yaml.Node, into any) error {
 	text, err := yaml.Marshal(n)
 	if err != nil {
 		return err

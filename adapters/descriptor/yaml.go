@@ -1,17 +1,14 @@
 package descriptor
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"tongma/adapters/strict"
 )
 
 // maxFile bounds a descriptor and a fixture file, in bytes.
@@ -66,87 +63,15 @@ type pair[T any] struct {
 	value T
 }
 
-var yamlLine = regexp.MustCompile(`line (\d+): `)
-
-// document parses the one YAML document of src and gives its root.
+// document parses the one YAML document of src and gives its root, nil when there is something to find.
 func (r *reader) document(src []byte) *yaml.Node {
-	if len(src) > maxFile {
-		r.find(position{1, 1}, fmt.Sprintf("the file has more than %d KiB", maxFile>>10), "split it, or leave out what is not needed")
-		return nil
-	}
-	lines := bytes.Count(src, []byte("\n")) + 1
-	dec := yaml.NewDecoder(bytes.NewReader(src))
-	var doc yaml.Node
-	if err := dec.Decode(&doc); err != nil {
-		r.syntax(err, lines)
-		return nil
-	}
-	var more yaml.Node
-	switch err := dec.Decode(&more); {
-	case err == nil:
-		r.find(at(more.Content[0]), "the file holds more than one YAML document", "keep one, without a further ---")
-		return nil
-	case !errors.Is(err, io.EOF):
-		r.syntax(err, lines)
-		return nil
-	}
-	if !r.plain(&doc, 0) {
-		return nil
-	}
-	return doc.Content[0]
-}
-
-// syntax reports what YAML itself refuses.
-func (r *reader) syntax(err error, lines int) {
-	at, what := position{1, 1}, strings.TrimPrefix(err.Error(), "yaml: ")
-	if errors.Is(err, io.EOF) {
-		r.find(at, "the file is empty", "see adapters/README.md, or begin with  tongma adapter new")
-		return
-	}
-	if m := yamlLine.FindStringSubmatch(what); m != nil {
-		at.line, _ = strconv.Atoi(m[1])
-		what = strings.Replace(what, m[0], "", 1)
-		if strings.HasPrefix(what, "did not find expected") {
-			at.line++ // these yaml counts from 0
-		}
-		at.line = min(at.line, lines)
-	}
-	mend := "indent with spaces, and quote an expression that has any of , : # ? { } [ ]"
-	if strings.Contains(what, "UTF-8") {
-		mend = "save the file as UTF-8"
-	}
-	r.find(at, "not YAML: "+what, mend)
-}
-
-// plain refuses what makes YAML surprising: anchors, aliases, tags of one's own, duplicate keys, great depth.
-func (r *reader) plain(n *yaml.Node, depth int) bool {
-	ok := true
-	switch {
-	case depth > 20:
-		r.find(at(n), "nested too deeply", "20 levels are enough for any dialect")
-		return false
-	case n.Kind == yaml.AliasNode || n.Anchor != "":
-		r.find(at(n), "anchors and aliases are not part of the language", "write the value out")
-		return false
-	case n.Style&yaml.TaggedStyle != 0:
-		r.find(at(n), "YAML tags are not part of the language", "leave the "+n.Tag+" out")
-		return false
-	}
-	if n.Kind == yaml.MappingNode {
-		seen := map[string]bool{}
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			k := n.Content[i]
-			if seen[k.Value] && k.Kind == yaml.ScalarNode {
-				r.find(at(k), fmt.Sprintf("%q stands here twice", k.Value), "keep one of them")
-				ok = false
-			}
-			seen[k.Value] = true
-		}
-	}
-	for _, c := range n.Content {
-		ok = r.plain(c, depth+1) && ok
-	}
-	return ok
+	root, findings := strict.Parse(r.file, src, strict.Rules{
+		Size:   maxFile,
+		Empty:  "see adapters/README.md, or begin with  tongma adapter new",
+		Broken: "indent with spaces, and quote an expression that has any of , : # ? { } [ ]",
+	})
+	r.findings = append(r.findings, findings...)
+	return root
 }
 
 func at(n *yaml.Node) position { return position{n.Line, n.Column} }

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"cmp"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
@@ -16,7 +15,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"tongma/adapters"
-	"tongma/adapters/descriptor"
 	"tongma/gateway/registry"
 	"tongma/standard"
 	"tongma/standard/sm"
@@ -60,7 +58,7 @@ type System struct {
 }
 
 // Load reads a configuration file and every descriptor, key and secret that it names. The error is a
-// [descriptor.Findings] unless the file itself cannot be read.
+// [strict.Findings] unless the file itself cannot be read.
 func Load(path string) (*Config, error) {
 	src, err := readSmall(path, maxFile)
 	if err != nil {
@@ -71,11 +69,8 @@ func Load(path string) (*Config, error) {
 	if root, ok := r.root(src); ok {
 		r.config(cfg, root)
 	}
-	if len(r.findings) > 0 {
-		slices.SortStableFunc(r.findings, func(a, b descriptor.Finding) int {
-			return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
-		})
-		return nil, r.findings
+	if err := r.findings.Err(); err != nil {
+		return nil, err
 	}
 	return cfg, nil
 }

@@ -204,9 +204,9 @@ func TestABrokenConfigurationIsToldWithItsPlaceAndMend(t *testing.T) {
 	}{
 		{"unknown key", "id: gw", "idd: gw", "2:1", `has no key "idd"`, "it has adapters,"},
 		{"missing key", "id: gw\n", "", "1:1", `needs "id"`, "id:"},
-		{"twice", "id: gw", "id: gw\nid: gx", "3:1", `"id" stands twice`, "keep one"},
+		{"twice", "id: gw", "id: gw\nid: gx", "3:1", `"id" stands here twice`, "keep one"},
 		{"not YAML", "id: gw", "id: [gw", "2:1", "not YAML", "example"},
-		{"two documents", "id: gw", "id: gw\n---\nid: gx", "3:1", "more than one", "keep one"},
+		{"two documents", "id: gw", "id: gw\n---\nid: gx", "4:1", "more than one", "keep one"},
 		{"alias", "id: gw", "id: &x gw", "2:5", "anchors", "write the value out"},
 		{"bad id", "id: gw", `id: "g w"`, "2:5", "cannot be sent as an id", "1 to 64"},
 		{"bad address", "127.0.0.1:0", "localhost", "1:9", "not an address", "127.0.0.1:8080"},

@@ -13,18 +13,18 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"tongma/adapters/descriptor"
+	"tongma/adapters/strict"
 )
 
 // reader walks the configuration and gathers a finding for whatever is not as it should be, so that all are told at once.
 type reader struct {
 	file     string // as in findings
 	dir      string // what paths are relative to
-	findings descriptor.Findings
+	findings strict.Findings
 }
 
 func (r *reader) find(n *yaml.Node, mend, format string, args ...any) {
-	r.findings = append(r.findings, descriptor.Finding{
+	r.findings = append(r.findings, strict.Finding{
 		File: r.file, Line: max(n.Line, 1), Column: max(n.Column, 1), What: fmt.Sprintf(format, args...), Mend: mend,
 	})
 }
@@ -54,8 +54,8 @@ func (r *reader) entries(n *yaml.Node, what string, each func(key, value *yaml.N
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		if key.Kind != yaml.ScalarNode || seen[key.Value] {
-			r.find(key, "keep one of them", "%q stands twice in %s", key.Value, what)
+		if key.Kind != yaml.ScalarNode {
+			r.find(key, "write a name", "a key of %s must be a single value", what)
 			continue
 		}
 		seen[key.Value] = true
