@@ -372,9 +372,19 @@ func (r *rules) binary(node *ast.Node, n *ast.BinaryNode) {
 			return
 		}
 		t := n.Type()
-		ast.Patch(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: plusName}, Arguments: []ast.Node{n.Left, n.Right}})
+		ast.Patch(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: plusName}, Arguments: append(terms(n.Left), n.Right)})
 		(*node).SetType(t)
 	}
+}
+
+// terms gives what a text is joined from, so that a + b + c is one call; of anything else, itself.
+func terms(n ast.Node) []ast.Node {
+	if call, ok := n.(*ast.CallNode); ok && n.Type().Kind() == reflect.String {
+		if f, ok := call.Callee.(*ast.IdentifierNode); ok && f.Value == plusName {
+			return call.Arguments
+		}
+	}
+	return []ast.Node{n}
 }
 
 // replace puts a call of our own function, which gives true or false, in the place of an operator.

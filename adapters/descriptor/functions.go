@@ -403,18 +403,13 @@ func onTexts(operator string, f func(s, part string) bool) func(...any) (any, er
 	}
 }
 
-var plusTypes = sig(new(func(string, string) string), new(func(time.Time, time.Duration) time.Time), new(func(time.Duration, time.Duration) time.Duration), new(func(int, int) int))
+var plusTypes = sig(new(func(string, string, ...string) string), new(func(time.Time, time.Duration) time.Time), new(func(time.Duration, time.Duration) time.Duration), new(func(int, int) int))
 
-// plus is +: text to text, a time span to a time or a time span, number to number.
+// plus is +: text to text, of which there may be more than two, a time span to a time or a time span, number to number.
 func plus(args ...any) (any, error) {
 	switch a := args[0].(type) {
 	case string:
-		if b, ok := args[1].(string); ok {
-			if len(a)+len(b) > maxText {
-				return nil, plain("+ would make a text of more than %d MiB", maxText>>20)
-			}
-			return a + b, nil
-		}
+		return concat(args)
 	case time.Time:
 		if b, ok := args[1].(time.Duration); ok {
 			return a.Add(b), nil
@@ -429,6 +424,26 @@ func plus(args ...any) (any, error) {
 		}
 	}
 	return nil, plain("+ cannot join %s and %s", word(args[0]), word(args[1]))
+}
+
+// concat joins texts in one piece of memory.
+func concat(parts []any) (any, error) {
+	n := 0
+	for _, p := range parts {
+		s, ok := p.(string)
+		if !ok {
+			return nil, plain("+ cannot join text and %s", word(p))
+		}
+		if n += len(s); n > maxText {
+			return nil, plain("+ would make a text of more than %d MiB", maxText>>20)
+		}
+	}
+	var b strings.Builder
+	b.Grow(n)
+	for _, p := range parts {
+		b.WriteString(p.(string))
+	}
+	return b.String(), nil
 }
 
 // sink gives a value as the text that a URL, header, form or table takes. Nil never passes.

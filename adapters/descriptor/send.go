@@ -61,6 +61,7 @@ func (f *frame) request(c *call) (*adapters.Call, error) {
 	out := &adapters.Call{
 		Method: c.method, Endpoint: c.endpoint, Target: path, Body: body,
 		Timeout: f.a.info.Limits.Timeout, MaxReply: f.a.info.Limits.Body,
+		Header: make([]adapters.HeaderField, 0, len(c.headers)+1), // and the content type
 	}
 	if query != "" {
 		out.Target += "?" + query
