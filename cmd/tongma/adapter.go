@@ -19,7 +19,7 @@ func adapterCommand() *cobra.Command {
 		Long: `An adapter is a folder: adapter.yaml says what a system's scans look like and how its backend is asked,
 fixtures.yaml proves it without a network, README.md is its manual. No Go is needed.
 
-CONTRIBUTING.md adds a system in ten minutes: new, edit, lint, test, try.`,
+CONTRIBUTING.md adds a system in ten minutes: new, edit, lint, test, explain, try.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: needSubcommand,
 	}

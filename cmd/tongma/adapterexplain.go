@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -29,7 +30,7 @@ from, what is no status, and what it is bounded by. DIR may be the id of a built
 				return misuse("--lang zh or --lang en", "--lang is one of %s", strings.Join(languages, ", "))
 			}
 			for i, dir := range args {
-				d, err := described(dir)
+				d, err := descriptor.Load(systemFolder(dir), ".")
 				if err != nil {
 					return fail(fmt.Errorf("%s: %w", dir, err), "see `tongma adapter lint DIR`; `tongma adapter list` lists the built-in systems")
 				}
@@ -46,14 +47,16 @@ from, what is no status, and what it is bounded by. DIR may be the id of a built
 	return cmd
 }
 
-// described loads the descriptor of a folder, or of a built-in system where there is no such folder.
-func described(dir string) (*descriptor.Descriptor, error) {
-	if _, err := os.Stat(dir); err != nil && systemID.MatchString(dir) {
-		if d, err := descriptor.Load(adapters.Builtin, dir); err == nil {
-			return d, nil
-		}
+// systemFolder gives the files of a folder, or of a built-in system where there is no such folder.
+func systemFolder(dir string) fs.FS {
+	if _, err := os.Stat(dir); err == nil || !systemID.MatchString(dir) {
+		return os.DirFS(dir)
 	}
-	return descriptor.Load(os.DirFS(dir), ".")
+	builtin, err := fs.Sub(adapters.Builtin, dir)
+	if _, missing := fs.Stat(adapters.Builtin, dir); err != nil || missing != nil {
+		return os.DirFS(dir)
+	}
+	return builtin
 }
 
 // spoken is the language of the user's locale: zh where that says so, else en.

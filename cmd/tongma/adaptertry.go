@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -50,7 +50,7 @@ persons too.
 
 Nothing but the endpoints given is called, and no redirect is followed. "-" reads the scan from standard input.
 
-A descriptor's secret credentials are given as env:VAR or file:PATH, since whoever is on this machine can read command lines.
+DIR may be the id of a built-in system too. A descriptor's secret credentials are given as env:VAR or file:PATH, since whoever is on this machine can read command lines.
 
 EXIT STATUS
   0   the backend was understood, whatever it said
@@ -93,7 +93,8 @@ func (t *trial) run(cmd *cobra.Command, scan []string) error {
 	if err != nil {
 		return err
 	}
-	d, err := descriptor.Load(os.DirFS(t.dir), ".")
+	files := systemFolder(t.dir)
+	d, err := descriptor.Load(files, ".")
 	if err != nil {
 		return fail(fmt.Errorf("%s: %w", t.dir, err), "see `tongma adapter lint DIR`")
 	}
@@ -102,7 +103,7 @@ func (t *trial) run(cmd *cobra.Command, scan []string) error {
 		return err
 	}
 	defer host.Close()
-	source, err := os.ReadFile(filepath.Join(t.dir, descriptor.File))
+	source, err := fs.ReadFile(files, descriptor.File)
 	if err != nil {
 		return fail(err, "")
 	}
