@@ -15,23 +15,9 @@ const (
 // noRegion is the region of test persons. No division has this code, so no real number begins with it.
 const noRegion = "000000"
 
-// Upgrade15 completes a resident number of the old form, 15 digits with a year of two digits and no check character, to
-// the 18 characters of GB 11643-1999. The error is an *[Error] of [KindDocument].
-func Upgrade15(number string) (string, error) {
-	upgraded, wrong := upgrade15(number)
-	if wrong != "" {
-		return "", &Error{KindDocument, "document.number", wrong}
-	}
-	return upgraded, nil
-}
-
+// upgrade15 completes 15 digits of the old form, with a year of two digits and no check character, to the 18 characters of
+// GB 11643-1999.
 func upgrade15(number string) (upgraded, wrong string) {
-	if !isDigits(number) {
-		return "", wrongCharacters
-	}
-	if len(number) != 15 {
-		return "", "must have 15 digits"
-	}
 	// The old form was given out until 1999 and for births of the 1900s only.
 	first17 := number[:6] + "19" + number[6:]
 	if wrong := checkRegionAndBirth(first17); wrong != "" {
