@@ -54,6 +54,7 @@ var mistakes = []mistake{
 	{name: "trailing NUL", before: body(goodBody + "\x00"), code: wire.CodeTrailing, signed: true},
 	{name: "invalid UTF-8", before: body(`{"scan":"` + "\xff\xfe" + `","place":{"region":"110000"}}`), code: wire.CodeUTF8, signed: true},
 	{name: "wrong type", before: body(`{"scan":5,"place":{"region":"110000"}}`), code: wire.CodeField, signed: true},
+	{name: "empty member", before: body(`{"scan":"x","place":{"region":"110000"},"purpose":""}`), code: wire.CodeField, signed: true},
 	{name: "null member", before: body(`{"scan":"x","place":{"region":"110000"},"operator":null}`), code: wire.CodeField, signed: true},
 	{name: "scanBytes that is no base64", before: body(`{"scanBytes":"*","place":{"region":"110000"}}`), code: wire.CodeField, signed: true},
 

@@ -14,20 +14,20 @@ import (
 	"tongma/standard/wire"
 )
 
-// decode reads a body strictly: one JSON object in UTF-8 whose members are all known, spelled exactly, given once and not null. Its error is a
+// decode reads a body strictly: one JSON object in UTF-8 whose members are all known, spelled exactly, given once, and neither null nor an empty text. Its error is a
 // *[wire.Refusal] that says where, never what stood there.
 func decode(body []byte, into any) error {
 	if err := decodeMembers(body, into); err != nil {
 		return err
 	}
-	// A null would read like an absent member. The word is rare, so only then is it worth a second look.
-	if at := findNull(body); at >= 0 {
-		return wire.Refuse(wire.CodeField, "null at byte "+strconv.Itoa(at)+" is not a value: leave the member out")
+	// Both would read like an absent member. They are rare, so only then is it worth a second look.
+	if at := findNothing(body); at >= 0 {
+		return wire.Refuse(wire.CodeField, "null or an empty text, "+atByte(int64(at))+", is not a value: leave the member out")
 	}
 	return nil
 }
 
-// decodeMembers is decode without a look for nulls.
+// decodeMembers is decode without a look for values that are none.
 func decodeMembers(body []byte, into any) error {
 	err := json.Unmarshal(body, into, json.RejectUnknownMembers(true))
 	switch {
@@ -76,9 +76,9 @@ func isWhole(body []byte) bool {
 	return err == nil
 }
 
-// findNull gives the place of a null in a valid body, -1 if there is none.
-func findNull(body []byte) int {
-	if !bytes.Contains(body, []byte("null")) {
+// findNothing gives the place of a null or an empty text in a valid body, -1 if there is none.
+func findNothing(body []byte) int {
+	if !bytes.Contains(body, []byte("null")) && !bytes.Contains(body, []byte(`""`)) {
 		return -1
 	}
 	for d := jsontext.NewDecoder(bytes.NewReader(body)); ; {
@@ -90,6 +90,8 @@ func findNull(body []byte) int {
 			return int(d.InputOffset())
 		case token.Kind() == 'n':
 			return int(d.InputOffset()) - len("null")
+		case token.Kind() == '"' && token.String() == "":
+			return int(d.InputOffset()) - len(`""`)
 		}
 	}
 }

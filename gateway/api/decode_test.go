@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"regexp"
 	"testing"
@@ -14,7 +15,7 @@ import (
 
 // details is all that a refusal of a body says besides its code: places and names of our own members, nothing that was sent.
 var details = regexp.MustCompile(`^(|at byte \d+|the body must be an object|` +
-	`null at byte \d+ is not a value: leave the member out|` +
+	`null or an empty text, at byte \d+, is not a value: leave the member out|` +
 	`(scan|scanBytes|document|place|system|operator|device|scene|purpose|reference|waitMs)(\.(type|number|name|region|site|id|department|phone))? has a value of the wrong type)$`)
 
 func FuzzDecode(f *testing.F) {
@@ -55,6 +56,9 @@ func FuzzDecode(f *testing.F) {
 		again, err := json.Marshal(got)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if bytes.Contains(again, []byte(`:""`)) {
+			return // a member that must be there was not, which Request.Check will say
 		}
 		var second standard.Request
 		if err := decode(again, &second); err != nil {
