@@ -28,7 +28,7 @@ Secrets stand in files or in the environment, as {file: PATH} or {env: NAME}; pa
 the configuration file. Plain HTTP is for loopback, or with behindProxy: true for what a proxy that
 speaks TLS passes on; else give tls: {certificate, key}.
 
-On SIGINT or SIGTERM /readyz says no, calls under way are answered, then the gateway ends.`,
+On SIGINT or SIGTERM no new call is taken, calls under way are answered, then the gateway ends.`,
 		Example: `  tongma serve --config /etc/tongma/tongma.yaml
   tongma serve --config tongma.yaml --check`,
 		Args: cobra.NoArgs,
