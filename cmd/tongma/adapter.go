@@ -23,7 +23,8 @@ CONTRIBUTING.md adds a system in ten minutes: new, edit, lint, test, explain, tr
 		Args: cobra.ArbitraryArgs,
 		RunE: needSubcommand,
 	}
-	cmd.AddCommand(adapterNewCommand(), adapterLintCommand(), adapterTestCommand(), adapterTryCommand(), adapterExplainCommand(), adapterListCommand())
+	cmd.AddCommand(adapterNewCommand(), adapterLintCommand(), adapterTestCommand(), adapterTryCommand(), adapterExplainCommand(),
+		adapterListCommand(), adapterSchemaCommand())
 	return cmd
 }
 
