@@ -109,7 +109,8 @@ func TestTheTokensOfDevicesAreBounded(t *testing.T) {
 	if v.of("first") == first {
 		t.Error("the one that has not been used for longest is kept")
 	}
-	if last := fmt.Sprint(maxKept - 1); v.of(last) != v.of(last) {
+	last := fmt.Sprint(maxKept - 1)
+	if kept := v.of(last); v.of(last) != kept {
 		t.Error("the last one is not kept")
 	}
 }
