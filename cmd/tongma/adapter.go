@@ -24,7 +24,7 @@ CONTRIBUTING.md adds a system in ten minutes: new, edit, lint, test, explain, tr
 		RunE: needSubcommand,
 	}
 	cmd.AddCommand(adapterNewCommand(), adapterLintCommand(), adapterTestCommand(), adapterTryCommand(), adapterExplainCommand(),
-		adapterListCommand(), adapterSchemaCommand())
+		adapterFmtCommand(), adapterListCommand(), adapterSchemaCommand())
 	return cmd
 }
 

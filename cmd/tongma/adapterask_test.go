@@ -72,6 +72,10 @@ func TestEveryShapeOfANewSystemHolds(t *testing.T) {
 				t.Errorf("%s: %s: %s: want %s, got %s", dir, r.Name, d.Field, d.Want, d.Got)
 			}
 		}
+		source := readText(t, filepath.Join(dir, descriptor.File))
+		if formatted, err := descriptor.Format([]byte(source)); err != nil || string(formatted) != source {
+			t.Errorf("%s is not in the layout of all: %v\n%s", dir, err, formatted)
+		}
 		for _, name := range skeletonFiles {
 			if text := readText(t, filepath.Join(dir, name)); strings.Contains(text, "{{") || strings.Contains(text, "<no value>") {
 				t.Errorf("%s/%s is not filled in", dir, name)
