@@ -82,10 +82,16 @@ func (e *Entry) compile() (claims []claim, _ error) {
 	return claims, errors.Join(faults...)
 }
 
+// maxConflicts is how many conflicts are told: a form that claims too much clashes with everybody's.
+const maxConflicts = 20
+
 // conflicts compares all claims with each other.
 func conflicts(claims []claim) (faults []error) {
 	for i, a := range claims {
 		for _, b := range claims[i+1:] {
+			if len(faults) == maxConflicts {
+				return append(faults, errors.New("and perhaps more: mend these first"))
+			}
 			if example, conflict := a.overlap(b.pattern); conflict {
 				faults = append(faults, fmt.Errorf("system %s, form %d, and system %s, form %d, claim the same scan, such as %q: %s",
 					a.entry.Info.System, a.form+1, b.entry.Info.System, b.form+1, example, a.mendOverlap()))

@@ -66,8 +66,8 @@ func (f *figure) number(v float64) string {
 	switch f.Unit {
 	case "":
 		return fmt.Sprintf("%.2f", v)
-	case "ms":
-		return fmt.Sprintf("%.2f ms", v)
+	case "ms", "µs", "s":
+		return fmt.Sprintf("%.2f %s", v, f.Unit)
 	}
 	return fmt.Sprintf("%.0f %s", v, f.Unit)
 }

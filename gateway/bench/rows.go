@@ -24,6 +24,9 @@ var rows = []row{
 	{"6", "one backend hanging", hanging},
 	{"7", "a thousand identical scans", identical},
 	{"8", "a million records", million},
+	{"9", "recognition", recognition},
+	{"10", "expressions", expressions},
+	{"11", "fixtures", fixtures},
 }
 
 const (
