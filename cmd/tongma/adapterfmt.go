@@ -25,7 +25,7 @@ not changed. PATH is a system's folder or its adapter.yaml; "-" formats the stan
 EXIT STATUS
   0   all are in the layout, or now written in it
   1   one is not, or cannot be read as YAML`,
-		Example: "  tongma adapter fmt adapters/*/\n  tongma adapter fmt -w ganma\n  tongma adapter fmt - <ganma/adapter.yaml",
+		Example: "  tongma adapter fmt adapters/*/adapter.yaml\n  tongma adapter fmt -w ganma\n  tongma adapter fmt - <ganma/adapter.yaml",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && args[0] == "-" {

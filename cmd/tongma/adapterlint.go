@@ -30,7 +30,7 @@ findings of all of them are told at once, each as a line
 EXIT STATUS
   0   nothing found
   1   findings, or a file that cannot be read`,
-		Example: "  tongma adapter lint mysystem\n  tongma adapter lint --json mysystem/adapter.yaml\n  tongma adapter lint adapters/*/",
+		Example: "  tongma adapter lint mysystem\n  tongma adapter lint --json mysystem/adapter.yaml\n  tongma adapter lint adapters/*/adapter.yaml",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			builtin, err := node.Builtin()
