@@ -38,21 +38,16 @@
 //     ends with the context.
 //   - A fault names the place in the descriptor and the types of values, never a value.
 //   - [Descriptor.WriteKey] writes all that an answer depends on, and nothing else.
-//
 //   - A fault that no reply had a part in is Blameless: a scan of which no request can be made says nothing about the backend.
 //
 // # Tools
 //
 // [Format] writes a descriptor as all of them are written, [Schema] is for editors, [Descriptor.Describe] says in plain words what
-// one does, and [Descriptor.OpenTraced] shows each step of a run.
+// one does, [Descriptor.Clashes] which other system claims its scans, and [Descriptor.OpenTraced] shows each step of a run, with the
+// secrets and persons in it.
 //
 // # Fixtures
 //
 // [RunFixtures] plays the fixtures.yaml of a folder against its descriptor without a network. Time, randomness, credentials,
 // tokens and replies are the fixture's, so that signatures compare byte by byte.
-//
-// # Looking at one
-//
-// [Descriptor.Describe] says in plain words what a descriptor does, [Descriptor.Clashes] which other system claims its scans, [Format]
-// writes it in the one layout, and [Descriptor.OpenTraced] tells each step of a run. What a trace tells has secrets and persons in it.
 package descriptor
