@@ -28,39 +28,43 @@ var jsonFunctions = []function{
 var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
 
 func fromJSON(x any) (any, error) {
-	var text []byte
+	var r jsonReader
+	var raw []byte
 	switch x := x.(type) {
 	case string:
-		text = []byte(x)
+		r.text, raw = x, []byte(x)
 	case []byte:
-		text = x
+		r.text, raw = string(x), x
 	case map[string]any, []any:
 		return x, nil
 	default:
 		return nil, typeError("text or bytes", x)
 	}
-	if len(text) == 0 {
+	if len(raw) == 0 {
 		return nil, nil
 	}
-	if len(text) > maxText {
+	if len(raw) > maxText {
 		return nil, plain("the text has more than %d MiB", maxText>>20)
 	}
-	d := jsonReader{dec: decoders.Get().(*jsontext.Decoder)}
-	defer decoders.Put(d.dec)
-	d.dec.Reset(bytes.NewBuffer(text)) // of a buffer it makes no copy
-	v, err := d.value(0)
+	r.dec = decoders.Get().(*jsontext.Decoder)
+	defer decoders.Put(r.dec)
+	// Of a buffer it makes no copy. That no key stands twice is seen when it is put into its map.
+	r.dec.Reset(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true))
+	v, err := r.value(0)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.dec.ReadToken(); err != io.EOF {
+	if _, err := r.dec.ReadToken(); err != io.EOF {
 		return nil, plain("something stands behind the value")
 	}
 	return v, nil
 }
 
-// jsonReader decodes strictly: no duplicate keys, no invalid UTF-8, bounded in depth and size.
+// jsonReader decodes strictly: no duplicate keys, no invalid UTF-8, bounded in depth and size. What it gives are pieces of the
+// text, so that a reply is in memory once.
 type jsonReader struct {
-	dec    *jsontext.Decoder
+	text   string
+	dec    *jsontext.Decoder // of the same text
 	values int
 }
 
@@ -70,33 +74,55 @@ func (r *jsonReader) value(depth int) (any, error) {
 	if r.values++; r.values > maxJSONValues || depth > maxJSONDepth {
 		return nil, plain("more than %d values, or nested more than %d deep", maxJSONValues, maxJSONDepth)
 	}
-	tok, err := r.dec.ReadToken()
-	if err != nil {
-		return nil, errNotJSON
-	}
-	switch tok.Kind() {
-	case 'n':
-		return nil, nil
-	case 't', 'f':
-		return tok.Bool(), nil
+	switch r.dec.PeekKind() {
 	case '"', '0':
-		return tok.String(), nil
+		return r.scalar()
 	case '{':
 		return r.object(depth)
 	case '[':
 		return r.array(depth)
 	}
-	return nil, errNotJSON
+	tok, err := r.dec.ReadToken()
+	switch {
+	case err != nil:
+		return nil, errNotJSON
+	case tok.Kind() == 'n':
+		return nil, nil
+	}
+	return tok.Bool(), nil
+}
+
+// scalar gives the next text, or the next number as it is written.
+func (r *jsonReader) scalar() (string, error) {
+	raw, err := r.dec.ReadValue()
+	if err != nil {
+		return "", errNotJSON
+	}
+	end := r.dec.InputOffset()
+	piece := r.text[end-int64(len(raw)) : end]
+	switch {
+	case raw.Kind() == '0':
+		return piece, nil
+	case bytes.IndexByte(raw, '\\') < 0:
+		return piece[1 : len(piece)-1], nil
+	}
+	plain, err := jsontext.AppendUnquote(nil, raw)
+	return string(plain), err
 }
 
 func (r *jsonReader) object(depth int) (any, error) {
+	if _, err := r.dec.ReadToken(); err != nil {
+		return nil, errNotJSON
+	}
 	m := map[string]any{}
 	for r.dec.PeekKind() != '}' {
-		key, err := r.dec.ReadToken()
+		name, err := r.scalar()
 		if err != nil {
+			return nil, err
+		}
+		if _, twice := m[name]; twice {
 			return nil, errNotJSON
 		}
-		name := key.String()
 		if m[name], err = r.value(depth + 1); err != nil {
 			return nil, err
 		}
@@ -106,6 +132,9 @@ func (r *jsonReader) object(depth int) (any, error) {
 }
 
 func (r *jsonReader) array(depth int) (any, error) {
+	if _, err := r.dec.ReadToken(); err != nil {
+		return nil, errNotJSON
+	}
 	list := []any{}
 	for r.dec.PeekKind() != ']' {
 		v, err := r.value(depth + 1)
