@@ -40,6 +40,19 @@ func TestCiphersGiveWhatOtherMakersOfThemGive(t *testing.T) {
 	}
 }
 
+// The blocks, by Python, end in a byte that is no length of a padding, and in one whose padding is not even.
+func TestCiphersRefuseABadPadding(t *testing.T) {
+	for name, block := range map[string]string{
+		"length 0":  "b2c5fd40233b22e9be9b694768e70c52",
+		"length 17": "eab2068602be2dfa9150e2e46114c306",
+		"not even":  "d3202d83bebf199b68d075ee664dbdac",
+	} {
+		if got, err := evaluate(`unaes("ecb", unhex(key), "", unhex("`+block+`"))`, secrets); err == nil || !strings.Contains(err.Error(), "is another one") {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+}
+
 func TestCiphersRefuseWhatIsNotTheirs(t *testing.T) {
 	for src, want := range map[string]string{
 		`aes("ctr", unhex(key), unhex(iv), x)`:                          "aes: the mode is ecb, cbc or gcm",

@@ -84,12 +84,13 @@ func TestTheBuiltInDescriptorsAreInOrder(t *testing.T) {
 
 func TestFormatRefusesWhatItCannotRead(t *testing.T) {
 	for src, want := range map[string]string{
-		"":                            "adapter.yaml:1:1: the file is empty",
-		"a: [":                        "adapter.yaml:1:1: not YAML",
-		"- a":                         "adapter.yaml:1:1: a descriptor must be a mapping of lines",
-		"{a: 1, b: 2}":                "adapter.yaml:1:1: a descriptor must be a mapping of lines",
-		"system: a\nsystem: b":        "stands here twice",
-		"verify: 1\nsystem: a\n...\n": "cannot be put in order",
+		"":                                 "adapter.yaml:1:1: the file is empty",
+		"a: [":                             "adapter.yaml:1:1: not YAML",
+		"- a":                              "adapter.yaml:1:1: a descriptor must be a mapping of lines",
+		"{a: 1, b: 2}":                     "adapter.yaml:1:1: a descriptor must be a mapping of lines",
+		"system: a\nsystem: b":             "stands here twice",
+		"verify: 1\nsystem: a\n...\n":      "cannot be put in order",
+		"verify: |+\n  x\n\n\nsystem: a\n": "cannot be put in order",
 	} {
 		_, err := Format([]byte(src))
 		var findings Findings
