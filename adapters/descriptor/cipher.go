@@ -14,7 +14,7 @@ type algorithm func(key []byte) (cipher.Block, error)
 var cipherFunctions = []function{
 	{"aes", `aes(mode, key, iv, x): x (text or bytes) encrypted by AES in mode "ecb", "cbc" (both with PKCS7) or "gcm" (the tag of 16 bytes behind); key and iv are bytes: key of 16, 24 or 32, iv of 16, of 12 for gcm, "" for ecb`, ciphering(aes.NewCipher, encrypt), cipherTypes},
 	{"unaes", "unaes(mode, key, iv, x): the bytes that aes has made x of; x is bytes", ciphering(aes.NewCipher, decrypt), cipherTypes},
-	{"sm4", "sm4(mode, key, iv, x): the same by SM4, whose key has 16 bytes", ciphering(sm.NewCipher, encrypt), cipherTypes},
+	{"sm4", "sm4(mode, key, iv, x): x encrypted by SM4 as aes does it; the key has 16 bytes", ciphering(sm.NewCipher, encrypt), cipherTypes},
 	{"unsm4", "unsm4(mode, key, iv, x): the bytes that sm4 has made x of; x is bytes", ciphering(sm.NewCipher, decrypt), cipherTypes},
 }
 
