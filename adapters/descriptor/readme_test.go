@@ -2,18 +2,21 @@ package descriptor
 
 import (
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 )
 
 const readme = "../README.md"
 
 var (
-	yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
-	topKey    = regexp.MustCompile(`(?m)^[a-z]+:`)
+	yamlBlock     = regexp.MustCompile("(?s)```yaml\n(.*?)```")
+	fixturesBlock = regexp.MustCompile("(?s)```yaml fixtures\n(.*?)```")
+	topKey        = regexp.MustCompile(`(?m)^[a-z]+:`)
 )
 
 // sections splits a descriptor into its top-level keys, in order.
@@ -60,6 +63,46 @@ func TestEveryExampleOfTheReadmeLoads(t *testing.T) {
 		}
 		if _, err := Parse(File, []byte(whole.String())); err != nil {
 			t.Errorf("example %d: %v", i+1, err)
+		}
+	}
+}
+
+func TestTheFixturesOfTheReadmeHoldForItsSample(t *testing.T) {
+	src, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sample, fixtures := yamlBlock.FindSubmatch(src), fixturesBlock.FindSubmatch(src)
+	if sample == nil || fixtures == nil {
+		t.Fatal("no sample, or no fixtures of it")
+	}
+	results, err := RunFixtures(fstest.MapFS{"sample/" + File: {Data: sample[1]}, "sample/" + Fixtures: {Data: fixtures[1]}}, "sample")
+	if err != nil || len(results) < 3 {
+		t.Fatal(len(results), err)
+	}
+	for _, r := range results {
+		if len(r.Differences) > 0 {
+			t.Errorf("%s: %+v", r.Name, r.Differences)
+		}
+	}
+}
+
+func TestTheReadmeHasEveryKeyOfAFixture(t *testing.T) {
+	src, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, chapter, ok := strings.Cut(string(src), "\n## Fixtures\n")
+	if !ok {
+		t.Fatal("no chapter on fixtures")
+	}
+	for _, of := range []reflect.Type{
+		reflect.TypeFor[fixture](), reflect.TypeFor[exchange](), reflect.TypeOf(exchange{}.Expect), reflect.TypeOf(exchange{}.Reply),
+	} {
+		for i := range of.NumField() {
+			if key := of.Field(i).Tag.Get("yaml"); !strings.Contains(chapter, "`"+key+"`") {
+				t.Errorf("the key %s of fixtures is not told", key)
+			}
 		}
 	}
 }
