@@ -3,6 +3,8 @@ package descriptor
 import (
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 )
@@ -71,8 +73,29 @@ var layoutParts = []struct{ part, inGo string }{
 	{"yyyy", "2006"}, {"MM", "01"}, {"dd", "02"}, {"HH", "15"}, {"mm", "04"}, {"ss.SSS", "05.000"}, {"ss.S", "05.0"}, {"ss", "05"},
 }
 
-// goLayout translates yyyy-MM-dd HH:mm:ss.SSS. A Z at the end stands for the zone that a text writes itself, as Z or +08:00.
+// translated keeps the layouts seen so far. Descriptors write them out, so they are few; an expression that makes ever new ones
+// finds no room.
+var translated struct {
+	sync.Map
+	n atomic.Int32
+}
+
+const maxTranslated = 256
+
 func goLayout(layout string) (string, error) {
+	if known, ok := translated.Load(layout); ok {
+		return known.(string), nil
+	}
+	out, err := translateLayout(layout)
+	if err == nil && translated.n.Load() < maxTranslated {
+		translated.n.Add(1)
+		translated.Store(layout, out)
+	}
+	return out, err
+}
+
+// translateLayout translates yyyy-MM-dd HH:mm:ss.SSS. A Z at the end stands for the zone that a text writes itself, as Z or +08:00.
+func translateLayout(layout string) (string, error) {
 	rest, zoned := strings.CutSuffix(layout, "Z")
 	out := make([]byte, 0, 64)
 next:
