@@ -46,6 +46,11 @@ type fixture struct {
 	Is    map[string]any `yaml:"is"`
 }
 
+// promises are the members of is.
+var promises = []string{
+	"outcome", "reason", "status", "colour", "system", "holder", "health", "trips", "others", "subject", "validUntil", "retryAfterMs", "fault",
+}
+
 // exchange is one call that is expected and the reply it gets.
 type exchange struct {
 	Expect struct {
@@ -80,6 +85,7 @@ type FixtureResult struct {
 	Name        string       `json:"name"`
 	Line        int          `json:"line"`
 	Outcome     string       `json:"outcome"`
+	Fault       string       `json:"fault,omitempty"` // what was held against the backend, with its place in the descriptor
 	Differences []Difference `json:"differences,omitempty"`
 }
 
@@ -171,6 +177,12 @@ func (fx *fixture) run(d *Descriptor, line int) FixtureResult {
 		differ("random", fmt.Sprintf("%d drawn", len(fx.Random)), fmt.Sprint(host.drawn))
 	}
 	out.Outcome, _ = got["outcome"].(string)
+	out.Fault, _ = got["fault"].(string)
+	for _, k := range slices.Sorted(maps.Keys(fx.Is)) {
+		if !slices.Contains(promises, k) {
+			differ("is", "one of "+strings.Join(promises, ", "), k)
+		}
+	}
 	compare("", any(fx.Is), any(got), differ)
 	if fx.Is == nil {
 		differ("is", "something that is promised", "nothing")

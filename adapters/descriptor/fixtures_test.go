@@ -25,3 +25,28 @@ func TestAFixtureThatIsNoneIsToldInPlainWords(t *testing.T) {
 		}
 	}
 }
+
+func TestAFixtureThatFailsSaysWhatWasHeldAgainstTheBackend(t *testing.T) {
+	descriptor, err := os.ReadFile("../suishen/" + File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fixture := `- name: a
+  now: 2022-01-23T20:44:40+08:00
+  cred: {appId: a, appSecret: s}
+  token: {access: T}
+  scan: https://s.sh.gov.cn/00112233445566778899aabbccddeeff1642941877000
+  calls:
+    - expect: {post: /gateway/interface-sj-jkmjk/getInfo, json: {data: "https://s.sh.gov.cn/00112233445566778899aabbccddeeff1642941877000"}}
+      reply: {body: '{"code":"7"}'}
+  is: {outcome: verified, expires: 1}
+`
+	fsys := fstest.MapFS{"x/" + File: {Data: descriptor}, "x/" + Fixtures: {Data: []byte(fixture)}}
+	results, err := RunFixtures(fsys, "x")
+	if err != nil || len(results) != 1 {
+		t.Fatal(results, err)
+	}
+	if r := results[0]; !strings.Contains(r.Fault, "no clause of outcome holds") || r.Differences[0].Field != "is" || r.Differences[0].Got != "expires" {
+		t.Errorf("%+v", r)
+	}
+}

@@ -114,6 +114,9 @@ func drawDifferences(out io.Writer, r testedFixture) {
 		return
 	}
 	fmt.Fprintf(out, "\n%s:%d: %s\n", filepath.Join(r.Dir, descriptor.Fixtures), r.Line, tame(r.Name))
+	if r.Fault != "" {
+		fmt.Fprintf(out, "  fault: %s\n", tame(r.Fault))
+	}
 	for _, d := range r.Differences {
 		fmt.Fprintf(out, "  %s\n    - %s\n    + %s\n", tame(d.Field), tame(d.Want), tame(d.Got))
 	}
