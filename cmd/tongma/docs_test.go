@@ -26,7 +26,7 @@ type block struct {
 	text string
 }
 
-var fence = regexp.MustCompile("^```([a-z]*)$")
+var fence = regexp.MustCompile("^```([a-z]*)( [a-z]+)?$")
 
 // documents gives every Markdown file of the project.
 func documents(t *testing.T) []string {
