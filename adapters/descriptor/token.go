@@ -188,9 +188,15 @@ func waitedFor(ctx context.Context, k *keptToken) error {
 	return &adapters.Fault{Reason: standard.ReasonTimeout, What: "while waiting for token " + k.name, Err: ctx.Err()}
 }
 
-// refetch fetches and keeps a value, on a clock of its own: a caller that goes away takes nothing from the others.
+// refetch fetches and keeps a value, on a clock of its own: a caller that goes away takes nothing from the others. It runs on a
+// goroutine of its own too, where nobody else would catch a panic.
 func (a *adapter) refetch(ctx context.Context, k *keptToken, done chan<- error) {
 	defer func() { k.fetching <- struct{}{} }()
+	defer func() {
+		if recover() != nil { // what it says could hold a value
+			done <- tokenFault(k, fault("its fetch has panicked"))
+		}
+	}()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenFetch)
 	defer cancel()
 	done <- a.obtain(ctx, k)

@@ -285,6 +285,29 @@ func TestAFailureToFetchIsNotKept(t *testing.T) {
 	})
 }
 
+// panicking is a backend whose host breaks down at every token's call.
+type panicking struct{ issuer }
+
+func (s *panicking) Send(ctx context.Context, c *adapters.Call) (*adapters.Reply, error) {
+	if strings.HasPrefix(c.Target, "/obtain") {
+		panic("canary")
+	}
+	return s.issuer.Send(ctx, c)
+}
+
+func TestAPanicWhileATokenIsFetchedIsAFaultAndEndsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := parse(t, withToken).Open(&panicking{})
+		for range 2 { // the second time: whoever fetches next is not kept waiting
+			err := verify(t, a)
+			wantFault(t, err, standard.ReasonFault, "token access: its fetch has panicked")
+			if strings.Contains(err.Error(), "canary") {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 func TestWhoeverLeavesTakesNoTokenFromTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &issuer{takes: 3 * time.Second}
