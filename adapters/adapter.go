@@ -94,7 +94,7 @@ func (f *Fault) Unwrap() error { return f.Err }
 // Host is all that an adapter needs from outside. The gateway gives a real one, fixtures one that plays a script.
 type Host interface {
 	// Send makes one HTTP request to the system. It follows no redirect, does not retry, and reads at most r.MaxReply bytes. Any
-	// HTTP status is a reply. Its error is a *Fault.
+	// HTTP status is a reply but 206: no part was asked for, and half an answer is none. Its error is a *Fault.
 	Send(ctx context.Context, r *Call) (*Reply, error)
 	// Credential gives a configured credential and whether it is there.
 	Credential(name string) (string, bool)

@@ -197,6 +197,9 @@ func isTarget(target string) bool {
 // readReply reads at most limit bytes of the body. A longer one is a fault, and its connection is given up rather than drained.
 func readReply(response *http.Response, limit int64) (*adapters.Reply, error) {
 	defer response.Body.Close()
+	if response.StatusCode == http.StatusPartialContent {
+		return nil, &adapters.Fault{Reason: standard.ReasonFault, What: "the reply says that it is a part, and no part was asked for"}
+	}
 	tooLong := &adapters.Fault{Reason: standard.ReasonFault, What: fmt.Sprintf("the reply is longer than %d bytes", limit)}
 	if response.ContentLength > limit {
 		return nil, tooLong

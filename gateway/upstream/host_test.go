@@ -260,6 +260,7 @@ func TestTroubleHasItsReason(t *testing.T) {
 		{"not HTTP", raw(t, "220 ftp 310000190001010000\r\n\r\n"), standard.ReasonFault},
 		{"cut off", raw(t, "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{\"half"), standard.ReasonFault},
 		{"chunk cut off", raw(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n20\r\n{\"half"), standard.ReasonFault},
+		{"a part", raw(t, "HTTP/1.1 206 Partial Content\r\nContent-Length: 2\r\n\r\n{}"), standard.ReasonFault},
 		{"says it is long", raw(t, "HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n"), standard.ReasonFault},
 		{"is long", huge.URL, standard.ReasonFault},
 		{"header too long", raw(t, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 1<<17)+"\r\n\r\n"), standard.ReasonFault},
