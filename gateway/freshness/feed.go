@@ -1,0 +1,65 @@
+package freshness
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// Feed takes notices in and has them marked on every node.
+type Feed interface {
+	// Tell returns when the notice is marked here and nothing can keep it from the other nodes. An error means that it must be
+	// told again, which never harms.
+	Tell(ctx context.Context, n *Notice) (Receipt, error)
+}
+
+// Receipt says what became of a notice.
+type Receipt struct {
+	Repeated bool   // its number was not above the last one; it has been marked all the same
+	Missed   uint64 // how many numbers are missing before it; if any, the whole system has been marked
+	Last     uint64 // the highest number so far
+}
+
+// ErrFeed is the error of a notice that could not be given to all nodes.
+var ErrFeed = errors.New("freshness: the notice could not be given to every node")
+
+// Local is the feed of a single node. It keeps the sequence numbers in memory, as the records.
+type Local struct {
+	marks *Marks
+
+	mu   sync.Mutex
+	last map[string]uint64
+}
+
+// NewLocal makes a feed without other nodes.
+func NewLocal(m *Marks) *Local { return &Local{marks: m, last: map[string]uint64{}} }
+
+// Tell implements [Feed].
+func (l *Local) Tell(_ context.Context, n *Notice) (Receipt, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last, known := l.last[n.System]
+	r := receipt(n.Seq, last, known)
+	l.last[n.System] = r.Last
+	l.marks.Apply(l.marks.next(), whole(n, r))
+	return r, nil
+}
+
+// receipt compares a notice's number with the last one. The first notice that is heard of a system follows no other.
+func receipt(seq, last uint64, known bool) Receipt {
+	switch {
+	case !known:
+		return Receipt{Last: seq}
+	case seq <= last:
+		return Receipt{Repeated: true, Last: last}
+	}
+	return Receipt{Missed: seq - last - 1, Last: seq}
+}
+
+// whole gives n, or a notice of the whole system if others before it were missed.
+func whole(n *Notice, r Receipt) *Notice {
+	if r.Missed == 0 {
+		return n
+	}
+	return &Notice{System: n.System, Seq: n.Seq, Changes: []Change{{All: true}}}
+}
