@@ -61,7 +61,7 @@ type operand struct {
 
 // compile compiles src in a scope, or reports why not and gives nil.
 func (c *compiler) compile(sc *scope, s scalar) *expression {
-	rules := &rules{}
+	rules := &rules{paths: map[ast.Node]string{}}
 	opts := append(slices.Clip(c.options), expr.Env(sc.names))
 	program, err := expr.Compile(s.text, append(slices.Clip(opts), expr.Patch(rules))...)
 	if err == nil {
@@ -192,13 +192,7 @@ func options(zone *time.Location) ([]expr.Option, map[string]bool) {
 	names := map[string]bool{}
 	opts := []expr.Option{
 		expr.DisableAllBuiltins(), expr.MaxNodes(maxNodes),
-		expr.Function(sameName, same, new(func(any, any) bool)),
 		expr.Function(plusName, plus, plusTypes...),
-		expr.Function("_in", in, new(func(any, any) bool)),
-		expr.Function("_member", memberOf, new(func(any, string) any)),
-	}
-	for operator, f := range textOperators {
-		opts = append(opts, expr.Function("_"+operator, onTexts(operator, f), new(func(string, string) bool)))
 	}
 	for _, name := range builtins {
 		opts, names[name] = append(opts, expr.EnableBuiltin(name)), true
@@ -209,16 +203,14 @@ func options(zone *time.Location) ([]expr.Option, map[string]bool) {
 	return opts, names
 }
 
-// The names of the functions that operators are replaced by. No descriptor can write them.
-const (
-	sameName = "_same"
-	plusName = "_plus"
-)
+// plusName is the name of the function that + is replaced by. No descriptor can write it.
+const plusName = "_plus"
 
 // rules walks an expression: it refuses what the language leaves out, makes == and + safe, and notes which names are read.
 type rules struct {
 	reads      map[string]bool
-	bare       map[ast.Node]bool // groups of names, until a member of them is named
+	bare       map[ast.Node]bool   // groups of names, until a member of them is named
+	paths      map[ast.Node]string // what stands for a.b once that is replaced
 	what, mend string
 	from       int
 }
@@ -261,6 +253,8 @@ func (r *rules) Visit(node *ast.Node) {
 		}
 	case *ast.MemberNode:
 		r.member(node, n)
+	case *ast.ChainNode:
+		r.chain(node, n)
 	case *ast.SliceNode:
 		r.refuse(n, "[a:b] is not part of the language", "use slice(x, a, b): it counts characters of text and bytes of bytes")
 	case *ast.VariableDeclaratorNode, *ast.SequenceNode:
@@ -274,16 +268,36 @@ func (r *rules) Visit(node *ast.Node) {
 
 // member notes a.b as read. A dotted name stands for more than its root, so the root alone is noted too.
 func (r *rules) member(node *ast.Node, n *ast.MemberNode) {
-	if path, ok := dotted(n); ok {
+	path, ok := r.dotted(n)
+	if ok {
 		r.read(path)
 		delete(r.bare, n.Node)
 		if name, ok := strings.CutPrefix(path, "http.header."); ok && name != strings.ToLower(name) {
 			r.refuse(n.Property, "the names of headers are in lower case here", fmt.Sprintf("write http.header[%q]", strings.ToLower(name)))
 		}
 	}
-	if _, named := n.Property.(*ast.StringNode); named && !known(n.Node) && !optional(n) {
-		ast.Patch(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: "_member"}, Arguments: []ast.Node{n.Node, n.Property}})
+	if !optional(n) && ofMap(n) {
+		replace(node, memberOf, n.Node, n.Property)
+		if ok {
+			r.paths[*node] = path
+		}
 	}
+}
+
+// chain looks at a?.b, with nothing behind it that a nil would skip.
+func (r *rules) chain(node *ast.Node, n *ast.ChainNode) {
+	if m, ok := n.Node.(*ast.MemberNode); ok && !optional(m.Node) && ofMap(m) {
+		replace(node, memberIfAny, m.Node, m.Property)
+	}
+}
+
+// ofMap says whether a member can only be one of a map: not of a list, and not a function that is called where it stands.
+func ofMap(n *ast.MemberNode) bool {
+	if t := n.Type(); t != nil && t.Kind() == reflect.Func {
+		return false
+	}
+	_, named := n.Property.(*ast.StringNode)
+	return named || known(n.Node) && n.Node.Type().Kind() == reflect.Map
 }
 
 // optional says whether a chain of members has a ?. in it, which decides about the rest of the chain.
@@ -300,18 +314,21 @@ func (r *rules) finish() {
 	}
 }
 
-func dotted(n ast.Node) (string, bool) {
+func (r *rules) dotted(n ast.Node) (string, bool) {
 	switch n := n.(type) {
 	case *ast.IdentifierNode:
 		return n.Value, true
+	case *ast.CallNode:
+		path, ok := r.paths[n]
+		return path, ok
 	case *ast.MemberNode:
-		root, ok := dotted(n.Node)
+		root, ok := r.dotted(n.Node)
 		prop, isText := n.Property.(*ast.StringNode)
 		if ok && isText {
 			return root + "." + prop.Value, true
 		}
 	case *ast.ChainNode:
-		return dotted(n.Node)
+		return r.dotted(n.Node)
 	}
 	return "", false
 }
@@ -353,7 +370,7 @@ func (r *rules) binary(node *ast.Node, n *ast.BinaryNode) {
 			}
 			return
 		}
-		replace(node, n, sameName)
+		replace(node, same, n.Left, n.Right)
 		if n.Operator == "!=" {
 			ast.Patch(node, &ast.UnaryNode{Operator: "!", Node: *node})
 			(*node).SetType(reflect.TypeFor[bool]())
@@ -364,9 +381,9 @@ func (r *rules) binary(node *ast.Node, n *ast.BinaryNode) {
 		if list, ok := n.Right.(*ast.ArrayNode); ok && !known(n.Left) && slices.ContainsFunc(list.Nodes, literal) {
 			r.refuseNumber(n)
 		}
-		replace(node, n, "_in")
+		replace(node, in, n.Left, n.Right)
 	case "contains", "startsWith", "endsWith":
-		replace(node, n, "_"+n.Operator)
+		replace(node, onTexts(n.Operator), n.Left, n.Right)
 	case "+":
 		if number(n.Left) && number(n.Right) {
 			return
@@ -387,10 +404,14 @@ func terms(n ast.Node) []ast.Node {
 	return []ast.Node{n}
 }
 
-// replace puts a call of our own function, which gives true or false, in the place of an operator.
-func replace(node *ast.Node, n *ast.BinaryNode, function string) {
-	ast.Patch(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: function}, Arguments: []ast.Node{n.Left, n.Right}})
-	(*node).SetType(reflect.TypeFor[bool]())
+// replace puts a call of our own function in the place of a node, whose type stays. Functions of these two types are called without
+// a list of their arguments, and panic with what is wrong: the machine makes an error of it.
+func replace[T func(a, b any) any | func(a, b any) bool](node *ast.Node, function T, a, b ast.Node) {
+	callee := &ast.ConstantNode{Value: function}
+	callee.SetType(reflect.TypeOf(function))
+	call := &ast.CallNode{Callee: callee, Arguments: []ast.Node{a, b}}
+	call.SetNature(*(*node).Nature())
+	ast.Patch(node, call)
 }
 
 // numberLiteral refuses to compare a number written here with a value that may be text: json gives numbers as text.

@@ -6,58 +6,67 @@ import (
 	"time"
 )
 
+// The functions that operators are replaced by take anything, and panic with a [plainError] at what they cannot do.
+
 // same is ==: nil equals nil only, and comparing it, or values of different types, is a fault.
-func same(args ...any) (any, error) {
-	a, b := args[0], args[1]
+func same(a, b any) bool {
 	if a == nil && b == nil {
-		return true, nil
+		return true
 	}
 	switch a := a.(type) {
 	case string:
 		if b, ok := b.(string); ok {
-			return a == b, nil
+			return a == b
 		}
 	case bool:
 		if b, ok := b.(bool); ok {
-			return a == b, nil
+			return a == b
 		}
 	case int:
 		if b, ok := b.(int); ok {
-			return a == b, nil
+			return a == b
 		}
 	case time.Time:
 		if b, ok := b.(time.Time); ok {
-			return a.Equal(b), nil
+			return a.Equal(b)
 		}
 	}
-	return nil, plain("== compares %s with %s", word(a), word(b))
+	panic(plain("== compares %s with %s", word(a), word(b)))
 }
 
 // memberOf is x.name: a member of a map, nil if the map has none of that name. Only a map has members.
-func memberOf(args ...any) (any, error) {
-	m, ok := args[0].(map[string]any)
+func memberOf(x, name any) any {
+	m, ok := x.(map[string]any)
 	if !ok {
-		return nil, plain(".%s is asked of %s", args[1], word(args[0]))
+		panic(plain(".%s is asked of %s", name, word(x)))
 	}
-	return m[args[1].(string)], nil
+	return m[name.(string)]
+}
+
+// memberIfAny is x?.name: nil has no members.
+func memberIfAny(x, name any) any {
+	if x == nil {
+		return nil
+	}
+	return memberOf(x, name)
 }
 
 // in is in: whether a list has an element, or a map a key. Nil is in nothing, and asking for it is a fault.
-func in(args ...any) (any, error) {
-	switch args[0].(type) {
+func in(x, all any) bool {
+	switch x.(type) {
 	case string, int, bool:
 	default:
-		return nil, plain("in looks for text, a whole number, true or false, and this is %s", word(args[0]))
+		panic(plain("in looks for text, a whole number, true or false, and this is %s", word(x)))
 	}
-	switch all := args[1].(type) {
+	switch all := all.(type) {
 	case []any:
-		return slices.Contains(all, args[0]), nil
+		return slices.Contains(all, x)
 	case map[string]any:
-		key, _ := args[0].(string)
+		key, _ := x.(string)
 		_, ok := all[key]
-		return ok, nil
+		return ok
 	}
-	return nil, plain("in looks into a list or a map, and this is %s", word(args[1]))
+	panic(plain("in looks into a list or a map, and this is %s", word(all)))
 }
 
 // textOperators are the operators that look into a text; where expr says no, nil is a fault.
@@ -65,14 +74,15 @@ var textOperators = map[string]func(s, part string) bool{
 	"contains": strings.Contains, "startsWith": strings.HasPrefix, "endsWith": strings.HasSuffix,
 }
 
-func onTexts(operator string, f func(s, part string) bool) func(...any) (any, error) {
-	return func(args ...any) (any, error) {
-		s, ok := args[0].(string)
-		part, ok2 := args[1].(string)
+func onTexts(operator string) func(a, b any) bool {
+	f := textOperators[operator]
+	return func(a, b any) bool {
+		s, ok := a.(string)
+		part, ok2 := b.(string)
 		if !ok || !ok2 {
-			return nil, plain("%s needs text on both sides, and these are %s and %s", operator, word(args[0]), word(args[1]))
+			panic(plain("%s needs text on both sides, and these are %s and %s", operator, word(a), word(b)))
 		}
-		return f(s, part), nil
+		return f(s, part)
 	}
 }
 
