@@ -21,6 +21,10 @@
 // A session spares both sides SM2: [SealSession] makes an id that holds the whole session under the gateway's own key, and
 // [SessionKeys] derives one key for requests and another for answers.
 //
+// # Operators
+//
+// [Action] and [Operation] are what an operator has a gateway do about a system, and how the gateway records it.
+//
 // # Refusals
 //
 // Every function here that judges a request returns a *[Refusal]; its [Code] is a row of [Codes] and fixes the HTTP status.
