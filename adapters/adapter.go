@@ -31,6 +31,12 @@ type Screener interface {
 	Screen(q *Query) (Result, bool)
 }
 
+// Prober is an adapter that can ask its backend about a code that nobody has, so that whether a sick backend works again is not tried
+// out on a traveller. Probe gives nil if the backend answered as a sound one does.
+type Prober interface {
+	Probe(ctx context.Context, at Place) error
+}
+
 // Dialect is an adapter that is not connected yet: what a descriptor compiles to.
 type Dialect interface {
 	Info() Info

@@ -25,8 +25,14 @@ type adapter struct {
 	random map[string]any
 }
 
-// Open connects the descriptor to a host.
-func (d *Descriptor) Open(host adapters.Host) adapters.Adapter { return d.open(host) }
+// Open connects the descriptor to a host. With a probe, the adapter is an [adapters.Prober] too.
+func (d *Descriptor) Open(host adapters.Host) adapters.Adapter {
+	a := d.open(host)
+	if d.probe == nil {
+		return a
+	}
+	return prober{a}
+}
 
 func (d *Descriptor) open(host adapters.Host) *adapter {
 	a := &adapter{Descriptor: d, host: host, cred: map[string]any{}, kept: map[string]*tokenValues{}}
@@ -145,6 +151,11 @@ func (a *adapter) Verify(ctx context.Context, q *adapters.Query) (adapters.Resul
 	if f.past(until) {
 		return expired, nil
 	}
+	return a.ask(f, until)
+}
+
+// ask goes through the steps until one comes to an outcome.
+func (a *adapter) ask(f *frame, until time.Time) (adapters.Result, error) {
 	for i, st := range a.steps {
 		if a.trace != nil {
 			a.trace(Event{Kind: EventStep, Step: i + 1})
