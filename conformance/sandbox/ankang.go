@@ -35,8 +35,8 @@ func newAnkang(b *backend) *ankang {
 
 func (d *ankang) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.mux.ServeHTTP(w, r) }
 
-func (d *ankang) scan(p *person, now time.Time) string {
-	return "https://akm.ahzwfw.gov.cn/akm-sj-mgr/index.html#/myAkm?isScan=1&id=" + ankangPrefix + d.dayCode(p, now) + "&cityNo=340000000000"
+func (d *ankang) scan(p *person, now time.Time, serial uint32) string {
+	return "https://akm.ahzwfw.gov.cn/akm-sj-mgr/index.html#/myAkm?isScan=1&id=" + ankangPrefix + d.dayCode(p, now, serial) + "&cityNo=340000000000"
 }
 
 func (d *ankang) busy(w http.ResponseWriter, _ *http.Request) {

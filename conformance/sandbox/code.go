@@ -10,8 +10,9 @@ import (
 )
 
 // sealer makes the 32 hex digits that every one of these systems puts into its code. They are one AES block that holds the
-// person and the period (a minute, a day) for which the code was made: opaque to the reader, the same in every process with
-// the same seed, and the backend needs no memory of what it has issued.
+// person, the period (a minute, a day) for which the code was made, and a serial that tells apart the codes which one person has
+// had within it: opaque to the reader, the same in every process with the same seed, and the backend needs no memory of what
+// it has issued.
 type sealer struct{ block cipher.Block }
 
 func newSealer(seed, purpose string) sealer {
@@ -23,30 +24,28 @@ func newSealer(seed, purpose string) sealer {
 	return sealer{block}
 }
 
-// The block: 6 zero bytes, by which a foreign code is told from ours, the person's number, the period.
-const zeros = 6
-
-func (s sealer) seal(no int, period int64) string {
+// The block: 2 zero bytes, the serial, the person's number, the period. A foreign code is told from ours by the zeros, by a person
+// whom there is and by a period that is near: one in 2^60 would pass.
+func (s sealer) seal(no int, period int64, serial uint32) string {
 	var b [aes.BlockSize]byte
-	binary.BigEndian.PutUint16(b[zeros:], uint16(no))
-	binary.BigEndian.PutUint64(b[zeros+2:], uint64(period))
+	binary.BigEndian.PutUint32(b[2:], serial)
+	binary.BigEndian.PutUint16(b[6:], uint16(no))
+	binary.BigEndian.PutUint64(b[8:], uint64(period))
 	s.block.Encrypt(b[:], b[:])
 	return hex.EncodeToString(b[:])
 }
 
 // open is the reverse of seal. It takes lower-case hex only, so that a code has one spelling.
-func (s sealer) open(code string) (no int, period int64, ok bool) {
+func (s sealer) open(code string) (no int, period int64, serial uint32, ok bool) {
 	raw, err := hex.DecodeString(code)
 	if err != nil || len(raw) != aes.BlockSize || hex.EncodeToString(raw) != code {
-		return 0, 0, false
+		return 0, 0, 0, false
 	}
 	s.block.Decrypt(raw, raw)
-	for _, b := range raw[:zeros] {
-		if b != 0 {
-			return 0, 0, false
-		}
+	if raw[0] != 0 || raw[1] != 0 {
+		return 0, 0, 0, false
 	}
-	return int(binary.BigEndian.Uint16(raw[zeros:])), int64(binary.BigEndian.Uint64(raw[zeros+2:])), true
+	return int(binary.BigEndian.Uint16(raw[6:])), int64(binary.BigEndian.Uint64(raw[8:])), binary.BigEndian.Uint32(raw[2:]), true
 }
 
 // issuer is the sealer of the code that p shows: the system's own, or somebody else's.
@@ -62,12 +61,12 @@ func (b *backend) issuer(p *person) sealer {
 const dayGrace = time.Hour
 
 // dayCode is the code that p shows on the day of now, or that of two days ago if p is one who never refreshes.
-func (b *backend) dayCode(p *person, now time.Time) string {
+func (b *backend) dayCode(p *person, now time.Time, serial uint32) string {
 	day := dayOf(now)
 	if p.fate == lapsed {
 		day -= 2
 	}
-	return b.issuer(p).seal(p.no, day)
+	return b.issuer(p).seal(p.no, day, serial)
 }
 
 // checkDayCode gives the holder of a day code, or the synthetic code of the refusal.

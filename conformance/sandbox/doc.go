@@ -27,6 +27,8 @@
 //	s.PlaceIDs(sandbox.Suishen)         // and these names of the place,
 //	s.People(sandbox.Suishen)           // who can be verified there, and what should come of it
 //	s.SetFault(sandbox.Suishen, "hang") // trouble, until "off"
+//	s.SetCapacity(sandbox.Suishen, 1000) // a second; the others wait in line
+//	s.Mint(sandbox.Suishen, 7)          // one of four thousand million codes
 //
 // # People
 //

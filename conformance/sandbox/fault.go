@@ -70,8 +70,12 @@ func faultKinds() []string {
 	return kinds
 }
 
-// ServeHTTP answers as the dialect does, or as the fault wants it.
+// ServeHTTP answers, when the request's turn has come, as the dialect does or as the fault wants it.
 func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !b.line.wait(r.Context(), time.Now()) {
+		b.busy(w, r)
+		return
+	}
 	kind := b.kind()
 	for _, f := range faults {
 		if f.Kind == kind && f.serve != nil {

@@ -37,8 +37,8 @@ func newHangzhou(b *backend, seed string) *hangzhou {
 
 func (d *hangzhou) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.mux.ServeHTTP(w, r) }
 
-func (d *hangzhou) scan(p *person, now time.Time) string {
-	return hangzhouPage("V2" + d.dayCode(p, now))
+func (d *hangzhou) scan(p *person, now time.Time, serial uint32) string {
+	return hangzhouPage("V2" + d.dayCode(p, now, serial))
 }
 
 func hangzhouPage(code string) string {
@@ -262,7 +262,7 @@ func (d *hangzhou) realTime(w http.ResponseWriter, f hangzhouFields) {
 }
 
 func (d *hangzhou) live(p *person, c cityCode) hangzhouLive {
-	code := "V2" + d.own.seal(p.no, dayOf(d.now()))
+	code := "V2" + d.own.seal(p.no, dayOf(d.now()), 0)
 	return hangzhouLive{
 		CityNo: hangzhouCities[c.city], IDCardNo: p.number, IDCardType: documentKind, Level: hangzhouLevels[d.paint(c.colour)],
 		Name: p.name, Phone: p.phone, QRCode: code, QRCodeText: hangzhouPage(code),

@@ -38,8 +38,8 @@ func newHebei(b *backend) *hebei {
 
 func (d *hebei) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.mux.ServeHTTP(w, r) }
 
-func (d *hebei) scan(p *person, now time.Time) string {
-	return "https://sjzhe.tgovcloud.com/qrcode/traffic/?QR=" + url.QueryEscape(bizExtData(d.dayCode(p, now)))
+func (d *hebei) scan(p *person, now time.Time, serial uint32) string {
+	return "https://sjzhe.tgovcloud.com/qrcode/traffic/?QR=" + url.QueryEscape(bizExtData(d.dayCode(p, now, serial)))
 }
 
 // bizExtData is a day code in base64: what really stands in it is not public.

@@ -194,14 +194,14 @@ func TestScansRefreshAsTheirSystemsDo(t *testing.T) {
 
 func FuzzCode(f *testing.F) {
 	s := newSealer("seed", "purpose")
-	f.Add(s.seal(0, 0))
-	f.Add(s.seal(65535, -1))
+	f.Add(s.seal(0, 0, 0))
+	f.Add(s.seal(65535, -1, 1<<32-1))
 	f.Add("00112233445566778899aabbccddeeff")
 	f.Add("zz")
 	f.Fuzz(func(t *testing.T, code string) {
-		no, period, ok := s.open(code)
-		if ok && s.seal(no, period) != code {
-			t.Errorf("%q opens to %d, %d, which seals to something else", code, no, period)
+		no, period, serial, ok := s.open(code)
+		if ok && s.seal(no, period, serial) != code {
+			t.Errorf("%q opens to %d, %d, %d, which seals to something else", code, no, period, serial)
 		}
 	})
 }

@@ -43,7 +43,7 @@ func (b *backend) show(p *person, now time.Time) Person {
 	shown := Person{System: b.id, Outcome: p.outcome(), Status: p.status(), Action: p.action(), Note: p.note}
 	switch p.via {
 	case viaScan, viaCard:
-		shown.Scan = b.dialect.scan(p, now)
+		shown.Scan = b.dialect.scan(p, now, 0)
 	case viaDocument:
 		shown.Document = &standard.Document{Type: idCard, Number: p.number, Name: p.name}
 	case viaWrongName:

@@ -135,21 +135,23 @@ func (s *Sandbox) Fault(system string) string {
 
 // backend is what the backends of all systems have: people, codes and a fault. Its dialect does the talking.
 type backend struct {
-	id      string
-	now     func() time.Time
-	people  []*person
-	known   map[string]*person // by document number, those of whom the system has a record
-	own     sealer             // makes the codes of this system
-	foreign sealer             // makes codes that look like them and are not
-	fault   atomic.Pointer[string]
-	dialect dialect
+	id       string
+	now      func() time.Time
+	people   []*person
+	regulars []*person          // those of whom Mint makes codes
+	known    map[string]*person // by document number, those of whom the system has a record
+	own      sealer             // makes the codes of this system
+	foreign  sealer             // makes codes that look like them and are not
+	fault    atomic.Pointer[string]
+	line     line
+	dialect  dialect
 }
 
 // dialect is how one system talks.
 type dialect interface {
 	http.Handler
-	// scan is what p's phone shows at that moment.
-	scan(p *person, now time.Time) string
+	// scan is what p's phone shows at that moment. Another serial gives another code of the same person; a card has none.
+	scan(p *person, now time.Time, serial uint32) string
 	// busy answers as the system does when it is asked too much.
 	busy(w http.ResponseWriter, r *http.Request)
 }
@@ -168,6 +170,7 @@ func newBackend(id string, opts Options) *backend {
 			b.known[p.number] = p
 		}
 	}
+	b.regulars = regulars(id, b.people)
 	off := Off
 	b.fault.Store(&off)
 	switch id {
@@ -206,7 +209,7 @@ func (b *backend) holder(code string) (*person, int64) { return b.opened(b.own, 
 
 // opened is holder for a code that s has made.
 func (b *backend) opened(s sealer, code string) (*person, int64) {
-	no, period, ok := s.open(code)
+	no, period, _, ok := s.open(code)
 	if !ok || no >= len(b.people) {
 		return nil, 0
 	}

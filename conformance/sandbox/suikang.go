@@ -32,8 +32,8 @@ func newSuikang(b *backend) *suikang {
 
 func (d *suikang) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.mux.ServeHTTP(w, r) }
 
-func (d *suikang) scan(p *person, now time.Time) string {
-	return `{"codeId":"` + d.dayCode(p, now) + `"}`
+func (d *suikang) scan(p *person, now time.Time, serial uint32) string {
+	return `{"codeId":"` + d.dayCode(p, now, serial) + `"}`
 }
 
 func (d *suikang) busy(w http.ResponseWriter, _ *http.Request) {

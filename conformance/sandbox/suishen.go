@@ -41,12 +41,12 @@ func newSuishen(b *backend, seed string) *suishen {
 
 func (d *suishen) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.mux.ServeHTTP(w, r) }
 
-func (d *suishen) scan(p *person, now time.Time) string {
+func (d *suishen) scan(p *person, now time.Time, serial uint32) string {
 	if p.fate == lapsed {
 		now = now.Add(-5 * time.Minute)
 	}
 	ms := now.UnixMilli()
-	return fmt.Sprintf("https://s.sh.gov.cn/%s%013d", d.issuer(p).seal(p.no, floorDiv(ms, suishenCodeLife)), ms)
+	return fmt.Sprintf("https://s.sh.gov.cn/%s%013d", d.issuer(p).seal(p.no, floorDiv(ms, suishenCodeLife), serial), ms)
 }
 
 func (d *suishen) busy(w http.ResponseWriter, _ *http.Request) { tooMany(w, degradedReply()) }

@@ -46,8 +46,8 @@ func newSukang(b *backend) *sukang {
 
 func (d *sukang) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.mux.ServeHTTP(w, r) }
 
-func (d *sukang) scan(p *person, now time.Time) string {
-	query := "qrCode=" + d.dayCode(p, now)
+func (d *sukang) scan(p *person, now time.Time, serial uint32) string {
+	query := "qrCode=" + d.dayCode(p, now, serial)
 	if p.has(moreParams) {
 		query = "cityNo=320100&" + query + "&v=2"
 	}

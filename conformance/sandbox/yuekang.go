@@ -57,7 +57,9 @@ func newYuekang(b *backend, seed string) *yuekang {
 
 func (d *yuekang) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.mux.ServeHTTP(w, r) }
 
-func (d *yuekang) scan(p *person, now time.Time) string { return yuekangPrefix + d.dayCode(p, now) }
+func (d *yuekang) scan(p *person, now time.Time, serial uint32) string {
+	return yuekangPrefix + d.dayCode(p, now, serial)
+}
 
 func (d *yuekang) busy(w http.ResponseWriter, _ *http.Request) {
 	tooMany(w, yuekangReply{Code: codeDegraded, Msg: codeTexts[codeDegraded]})

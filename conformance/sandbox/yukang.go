@@ -44,7 +44,7 @@ func newYukang(b *backend, seed string) *yukang {
 
 func (d *yukang) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.mux.ServeHTTP(w, r) }
 
-func (d *yukang) scan(p *person, now time.Time) string {
+func (d *yukang) scan(p *person, now time.Time, serial uint32) string {
 	if p.via == viaCard {
 		return fmt.Sprintf("%s:5000A0003%010d", d.cardOf(p), p.no)
 	}
@@ -52,7 +52,7 @@ func (d *yukang) scan(p *person, now time.Time) string {
 		now = now.Add(-2 * yukangCodeLife * time.Second)
 	}
 	return text(yukangScan{
-		d.issuer(p).seal(p.no, now.Unix()), now.Format(time.DateTime), now.Add(yukangCodeLife * time.Second).Format(time.DateTime), "500000",
+		d.issuer(p).seal(p.no, now.Unix(), serial), now.Format(time.DateTime), now.Add(yukangCodeLife * time.Second).Format(time.DateTime), "500000",
 	})
 }
 
@@ -67,9 +67,9 @@ type yukangScan struct {
 // cardOf is the id of p's health card, which never changes.
 func (d *yukang) cardOf(p *person) string {
 	if p.fate == alien {
-		return d.foreign.seal(p.no, 0)
+		return d.foreign.seal(p.no, 0, 0)
 	}
-	return d.cards.seal(p.no, 0)
+	return d.cards.seal(p.no, 0, 0)
 }
 
 func (d *yukang) busy(w http.ResponseWriter, _ *http.Request) {
