@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,16 +21,28 @@ type frame struct {
 	ctx    context.Context
 	q      *adapters.Query // nil for a token's call
 	env    map[string]any
-	tokens map[string]any       // env["token"]
-	used   map[string]usedToken // the tokens that the last call used
-	asked  time.Time            // when the first call of verify began
+	groups map[string]map[string]any // those of env whose members are of this run: nothing else can hold a group
+	tokens map[string]any            // env["token"]
+	used   map[string]usedToken      // the tokens that the last call used
+	asked  time.Time                 // when the first call of verify began
 	vm     vm.VM
 }
 
 // frames are kept for the room that they have. All adapters share them, so that those in use are few and stay near the processor.
 var frames = sync.Pool{New: func() any {
-	return &frame{env: map[string]any{}, tokens: map[string]any{}, used: map[string]usedToken{}}
+	return &frame{env: map[string]any{}, groups: map[string]map[string]any{}, used: map[string]usedToken{}}
 }}
+
+// group gives a group of names, which has its members until the run is done.
+func (f *frame) group(name string) map[string]any {
+	g := f.groups[name]
+	if g == nil {
+		g = map[string]any{}
+		f.groups[name] = g
+	}
+	f.env[name] = g
+	return g
+}
 
 // frame makes the names of a verification that its expressions read; of a token's call, when q is nil.
 func (a *adapter) frame(ctx context.Context, q *adapters.Query) *frame {
@@ -40,10 +53,11 @@ func (a *adapter) frame(ctx context.Context, q *adapters.Query) *frame {
 	if q == nil {
 		return f
 	}
-	f.env["token"], f.env["ticket"], f.env["scan"] = f.tokens, f.ticket(), nil
+	f.tokens, f.env["scan"] = f.group("token"), nil
 	if q.Ticket.Document == nil && q.Ticket.Bytes == nil {
 		f.env["scan"] = q.Ticket.Scan
 	}
+	f.ticket()
 	f.surroundings()
 	return f
 }
@@ -51,35 +65,39 @@ func (a *adapter) frame(ctx context.Context, q *adapters.Query) *frame {
 // done keeps the frame for another run, without anything of this one.
 func (f *frame) done() {
 	clear(f.env)
-	clear(f.tokens)
+	for _, g := range f.groups {
+		clear(g)
+	}
 	clear(f.used)
 	clear(f.vm.Stack[:cap(f.vm.Stack)])
 	f.a, f.ctx, f.q, f.asked = nil, nil, nil, time.Time{}
 	frames.Put(f)
 }
 
-// surroundings makes the names of where, by whom and for whom is verified.
+// surroundings makes what is read of where, by whom and for whom is verified.
 func (f *frame) surroundings() {
-	reads, q := f.a.reads, f.q
-	if reads["place"] {
-		ids := make(map[string]any, len(q.Place.IDs))
-		for k, v := range q.Place.IDs {
-			ids[k] = v
+	for _, name := range f.a.inputs {
+		group, member, _ := strings.Cut(name, ".")
+		if name == "place.ids" {
+			f.group(group)[member] = f.ids()
+			continue
 		}
-		f.env["place"] = map[string]any{"region": q.Place.Region, "site": q.Place.Site, "city": q.Place.City, "cityName": q.Place.CityName, "ids": ids}
+		f.group(group)[member] = input(f.q, name)
 	}
-	if reads["caller"] {
-		f.env["caller"] = map[string]any{"id": q.Caller.ID, "device": q.Caller.Device, "scene": q.Caller.Scene, "purpose": q.Caller.Purpose}
+}
+
+func (f *frame) ids() map[string]any {
+	ids := make(map[string]any, len(f.q.Place.IDs))
+	for k, v := range f.q.Place.IDs {
+		ids[k] = v
 	}
-	if reads["operator"] {
-		f.env["operator"] = map[string]any{"id": q.Operator.ID, "name": q.Operator.Name, "department": q.Operator.Department, "phone": q.Operator.Phone}
-	}
+	return ids
 }
 
 func (f *frame) now() time.Time { return f.a.host.Now() }
 
-func (f *frame) ticket() map[string]any {
-	t := make(map[string]any, 4)
+func (f *frame) ticket() {
+	t := f.group("ticket")
 	for name, value := range f.q.Ticket.Fields {
 		if !slices.Contains(documentNames, name) { // whoever makes a JSON scan chooses its keys
 			t[name] = value
@@ -88,17 +106,17 @@ func (f *frame) ticket() map[string]any {
 	if d := f.q.Ticket.Document; d != nil {
 		t["document"], t["documentType"], t["name"] = d.Number, d.Type, d.Name
 	}
-	return t
 }
 
 // alphabet is what random text is made of: digits, hex and alnum are beginnings of it.
 const alphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-// draw makes random text of an alphabet, each letter equally likely.
-func (a *adapter) draw(letters string) func(int) (string, error) {
-	return func(n int) (string, error) {
+// draw makes random text of an alphabet, each letter equally likely. Like the functions that operators are replaced by, it panics
+// with a [plainError].
+func (a *adapter) draw(letters string) func(int) string {
+	return func(n int) string {
 		if n < 1 || n > 1024 {
-			return "", plain("random: from 1 to 1024 characters")
+			panic(plain("random: from 1 to 1024 characters"))
 		}
 		out := make([]byte, 0, n)
 		limit := 256 - 256%len(letters)
@@ -111,7 +129,7 @@ func (a *adapter) draw(letters string) func(int) (string, error) {
 				}
 			}
 		}
-		return string(out), nil
+		return string(out)
 	}
 }
 

@@ -115,16 +115,16 @@ func (r *jsonReader) object(depth int) (any, error) {
 		return nil, errNotJSON
 	}
 	m := map[string]any{}
-	for r.dec.PeekKind() != '}' {
+	for n := 1; r.dec.PeekKind() != '}'; n++ {
 		name, err := r.scalar()
 		if err != nil {
 			return nil, err
 		}
-		if _, twice := m[name]; twice {
-			return nil, errNotJSON
-		}
 		if m[name], err = r.value(depth + 1); err != nil {
 			return nil, err
+		}
+		if len(m) < n { // the key was there
+			return nil, errNotJSON
 		}
 	}
 	_, err := r.dec.ReadToken()

@@ -27,7 +27,8 @@ func (f *frame) send(c *call) (*adapters.Reply, error) {
 	}
 	f.env["body"] = reply.Body
 	if f.a.reads["http"] {
-		f.env["http"] = map[string]any{"status": reply.Status, "header": f.header(reply)}
+		http := f.group("http")
+		http["status"], http["header"] = reply.Status, f.header(reply)
 	}
 	return reply, nil
 }
@@ -67,7 +68,8 @@ func (f *frame) request(c *call) (*adapters.Call, error) {
 		out.Target += "?" + query
 	}
 	if f.a.reads["sent"] {
-		f.env["sent"] = map[string]any{"path": path, "query": query, "body": string(body)}
+		sent := f.group("sent")
+		sent["path"], sent["query"], sent["body"] = path, query, string(body)
 	}
 	for _, h := range c.headers {
 		v, err := f.textOf(h.value, "header "+h.name)
@@ -159,13 +161,9 @@ func (f *frame) raw(o operand) ([]byte, error) {
 
 // multipart writes fields as RFC 7578 has them. Nobody can write the boundary into a value: it is drawn for each call.
 func (f *frame) multipart(fields []field) ([]byte, string, error) {
-	boundary, err := f.a.draw(alphabet)(32)
-	if err != nil {
-		return nil, "", err
-	}
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
-	if err := w.SetBoundary(boundary); err != nil {
+	if err := w.SetBoundary(f.a.draw(alphabet)(32)); err != nil {
 		return nil, "", err
 	}
 	for _, p := range fields {
