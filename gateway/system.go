@@ -56,10 +56,10 @@ func (g *Gateway) connect(b Backend) (*system, error) {
 	s.identities = identitiesOf(s.identity, info)
 	adapter := b.Dialect.Open(host)
 	s.keyer, _ = adapter.(adapters.Keyer)
-	s.Adapter = upstream.Guard(adapter, info, limits, upstream.Watch{
+	s.Adapter = upstream.Guard(adapter, info, upstream.GuardConfig{Limits: limits, Watch: upstream.Watch{
 		State: s.onState(g),
 		Took:  func(d time.Duration) { s.meters.seconds.Observe(d.Seconds()) },
-	})
+	}})
 	return s, nil
 }
 

@@ -12,18 +12,6 @@ import (
 	"tongma/standard"
 )
 
-// State is the state of a system's breaker.
-type State int32
-
-// The states, from well to sick. They are also the values of the metric.
-const (
-	Closed   State = iota // asked normally
-	HalfOpen              // one call is let through to see whether the system has recovered
-	Open                  // left in peace
-)
-
-func (s State) String() string { return [...]string{"closed", "half_open", "open"}[s] }
-
 // When the breaker opens and for how long. It opens after five failures in a row, which is what a hanging backend with few
 // callers shows, or when half of at least twenty calls within ten seconds failed, which is what a flapping one with many shows.
 // Then a single caller every three seconds bears the risk of asking a backend that may still hang.

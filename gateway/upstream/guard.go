@@ -3,21 +3,52 @@ package upstream
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"tongma/adapters"
 	"tongma/standard"
 )
 
-// Watch hears what the guards see. Its functions may be nil and must not block.
+// Watch hears what the guards see. Its functions may be nil, must not block, and must not call the guards.
 type Watch struct {
-	State func(State)         // each change of the breaker
-	Took  func(time.Duration) // what each attempt at the backend took
+	State   func(State)               // the breaker has changed
+	Took    func(time.Duration)       // what an attempt at the backend took
+	Waited  func(time.Duration)       // what a call spent in the queue before it was sent or refused
+	Refused func(standard.ReasonCode) // a call was answered without asking the backend
+	Second  func(Second)              // an attempt was made besides the first
+	Probed  func(ok bool)             // a probe has ended
 }
 
-// Guard wraps a in the guards that info and its limits ask for. The limits are those in force, with nothing left to default;
-// a Rate or Retry of 0 or less is none.
-func Guard(a adapters.Adapter, info adapters.Info, limits adapters.Limits, watch Watch) adapters.Adapter {
+// Second is why an attempt besides the first was made.
+type Second string
+
+// The second attempts.
+const (
+	Retry Second = "retry" // the first reached nobody
+	Hedge Second = "hedge" // the first took long
+)
+
+// GuardConfig is what the guards of one system need to know.
+type GuardConfig struct {
+	Limits adapters.Limits // those in force, with nothing left to default; a Rate, Retry or Hedge of 0 or less is none
+	Place  adapters.Place  // where the node says that it is when it probes
+	Watch  Watch
+}
+
+// Guarded is an adapter behind its guards.
+type Guarded struct {
+	adapters.Adapter
+	breaker *breaker
+	bulk    *bulkhead
+	limits  adapters.Limits
+	mode    atomic.Int32
+}
+
+// Guard wraps a in the guards that info and the limits ask for. [Guarded.Close] ends what they run.
+func Guard(a adapters.Adapter, info adapters.Info, c GuardConfig) *Guarded {
+	limits, watch := c.Limits, c.Watch
+	g := &Guarded{limits: limits}
 	guarded := a
 	if watch.Took != nil {
 		guarded = &timed{guarded, watch.Took}
@@ -26,26 +57,45 @@ func Guard(a adapters.Adapter, info adapters.Info, limits adapters.Limits, watch
 		guarded = &retry{guarded}
 	}
 	guarded = &timeout{guarded, limits.Timeout}
-	breaker := newBreaker(guarded, watch.State)
-	guarded = newBulkhead(breaker, limits)
+	g.breaker = newBreaker(guarded, watch.State)
+	g.bulk = newBulkhead(g.breaker, limits)
+	guarded = g.bulk
 	if limits.Rate > 0 {
 		guarded = newRate(guarded, limits)
 	}
-	guarded = &door{guarded, breaker}
+	guarded = &door{guarded, g.breaker}
 	if screener, ok := a.(adapters.Screener); ok {
 		guarded = &screen{guarded, screener}
 	}
-	if keyer, ok := a.(adapters.Keyer); ok {
-		return keyed{guarded, keyer}
-	}
-	return guarded
+	g.Adapter = guarded
+	return g
 }
 
-// keyed keeps the guarded adapter's answer to what its results depend on: guards change nothing about that.
-type keyed struct {
-	adapters.Adapter
-	adapters.Keyer
+// Verify asks the backend as far as the guards let it. Every refusal is an [adapters.Fault].
+func (g *Guarded) Verify(ctx context.Context, q *adapters.Query) (adapters.Result, error) {
+	if Mode(g.mode.Load()) != ModeAuto {
+		return adapters.Result{}, &adapters.Fault{Reason: standard.ReasonBreaker, What: "an operator has closed the way to this system"}
+	}
+	return g.Adapter.Verify(ctx, q)
 }
+
+// Switch does what an operator wants.
+func (g *Guarded) Switch(m Mode) { g.mode.Store(int32(m)) }
+
+// Warm goes back to [ModeAuto] slowly: with a probe first, if the system has one, and then with one call at a time and more as
+// these are answered.
+func (g *Guarded) Warm() { g.Switch(ModeAuto) }
+
+// Condition tells how the guards stand.
+func (g *Guarded) Condition() Condition {
+	return Condition{
+		Mode: Mode(g.mode.Load()), Breaker: stateOf(g.breaker.circuit.State()), Limit: g.limits.Concurrency,
+		UnderWay: len(g.bulk.slots), Queued: int(g.bulk.waiting.Load()),
+	}
+}
+
+// Close ends what the guards run. A call after it is refused.
+func (g *Guarded) Close() {}
 
 // timed measures what the backend takes, every attempt for itself.
 type timed struct {

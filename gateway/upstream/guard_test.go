@@ -3,7 +3,6 @@ package upstream
 import (
 	"context"
 	"errors"
-	"io"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -26,10 +25,6 @@ func (b backend) Forms() []adapters.Form { return nil }
 func (b backend) Verify(ctx context.Context, _ *adapters.Query) (adapters.Result, error) {
 	return b(ctx)
 }
-
-type keyedBackend struct{ backend }
-
-func (keyedBackend) WriteKey(w io.Writer, _ *adapters.Query) { io.WriteString(w, "key") }
 
 var (
 	well   = adapters.Result{Outcome: standard.NotFound, Reason: standard.ReasonNoHolder}
@@ -59,15 +54,6 @@ func ask(t *testing.T, a adapters.Adapter) standard.ReasonCode {
 	return reasonOf(err)
 }
 
-func TestAGuardedAdapterKeepsItsKey(t *testing.T) {
-	if _, ok := Guard(backend(ok), adapters.Info{}, limits, Watch{}).(adapters.Keyer); ok {
-		t.Error("an adapter without a key has got one")
-	}
-	if _, ok := Guard(keyedBackend{ok}, adapters.Info{}, limits, Watch{}).(adapters.Keyer); !ok {
-		t.Error("the key is lost")
-	}
-}
-
 // expiring is a backend whose scans all say themselves that they have expired.
 type expiring struct{ backend }
 
@@ -79,7 +65,7 @@ func TestAnExpiredScanIsExpiredHoweverSickItsSystemIs(t *testing.T) {
 	a := Guard(expiring{func(context.Context) (adapters.Result, error) {
 		t.Error("the backend was asked")
 		return well, nil
-	}}, adapters.Info{}, limits, Watch{})
+	}}, adapters.Info{}, GuardConfig{Limits: limits})
 	result, err := a.Verify(t.Context(), &adapters.Query{})
 	if err != nil || result.Outcome != standard.Expired {
 		t.Errorf("result %+v, error %v", result, err)
@@ -97,7 +83,7 @@ func TestBreakerOpensAfterFailuresInARowAndClosesAfterASuccess(t *testing.T) {
 				return fails(standard.ReasonUnreachable)(ctx)
 			}
 			return well, nil
-		}), adapters.Info{}, limits, Watch{State: func(s State) { states = append(states, s) }})
+		}), adapters.Info{}, GuardConfig{Limits: limits, Watch: Watch{State: func(s State) { states = append(states, s) }}})
 
 		for range breakerRow {
 			if r := ask(t, a); r != standard.ReasonUnreachable {
@@ -149,7 +135,7 @@ func TestBreakerOpensWhenHalfOfManyCallsFail(t *testing.T) {
 				return fails(standard.ReasonFault)(ctx)
 			}
 			return well, nil
-		}), adapters.Info{}, limits, Watch{})
+		}), adapters.Info{}, GuardConfig{Limits: limits})
 		for range breakerVolume {
 			ask(t, a)
 			time.Sleep(10 * time.Millisecond)
@@ -162,7 +148,7 @@ func TestBreakerOpensWhenHalfOfManyCallsFail(t *testing.T) {
 
 func TestBreakerDoesNotCountWhatIsNotTheBackendsIllness(t *testing.T) {
 	for _, reason := range []standard.ReasonCode{standard.ReasonBusy, standard.ReasonQuota, standard.ReasonUnset} {
-		a := Guard(fails(reason), adapters.Info{}, limits, Watch{})
+		a := Guard(fails(reason), adapters.Info{}, GuardConfig{Limits: limits})
 		for range 10 * breakerVolume {
 			if r := ask(t, a); r != reason {
 				t.Fatalf("%s became %s", reason, r)
@@ -171,7 +157,7 @@ func TestBreakerDoesNotCountWhatIsNotTheBackendsIllness(t *testing.T) {
 	}
 	unaskable := Guard(backend(func(context.Context) (adapters.Result, error) {
 		return adapters.Result{}, &adapters.Fault{Reason: standard.ReasonFault, Blameless: true}
-	}), adapters.Info{}, limits, Watch{})
+	}), adapters.Info{}, GuardConfig{Limits: limits})
 	for range 10 * breakerVolume {
 		if r := ask(t, unaskable); r != standard.ReasonFault {
 			t.Fatalf("scans of which no request can be made became %s", r)
@@ -179,7 +165,7 @@ func TestBreakerDoesNotCountWhatIsNotTheBackendsIllness(t *testing.T) {
 	}
 	left, cancel := context.WithCancel(t.Context())
 	cancel()
-	a := Guard(backend(func(ctx context.Context) (adapters.Result, error) { return adapters.Result{}, ctx.Err() }), adapters.Info{}, limits, Watch{})
+	a := Guard(backend(func(ctx context.Context) (adapters.Result, error) { return adapters.Result{}, ctx.Err() }), adapters.Info{}, GuardConfig{Limits: limits})
 	for range 10 * breakerVolume {
 		if _, err := a.Verify(left, &adapters.Query{}); !errors.Is(err, context.Canceled) {
 			t.Fatalf("a caller who left: %v", err)
@@ -194,7 +180,7 @@ func TestHalfOpenLetsOneCallThrough(t *testing.T) {
 			most.Store(max(most.Load(), under.Add(1)))
 			defer under.Add(-1)
 			return hangs(ctx)
-		}), adapters.Info{}, limits, Watch{})
+		}), adapters.Info{}, GuardConfig{Limits: limits})
 		for range breakerRow {
 			ask(t, a)
 		}
@@ -255,7 +241,7 @@ func TestBulkheadBoundsCallsAndQueue(t *testing.T) {
 
 func TestWhoQueuedIsTurnedAwayOnceTheSystemIsKnownToBeIll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := Guard(backend(hangs), adapters.Info{}, adapters.Limits{Timeout: time.Second, Concurrency: breakerRow}, Watch{})
+		a := Guard(backend(hangs), adapters.Info{}, GuardConfig{Limits: adapters.Limits{Timeout: time.Second, Concurrency: breakerRow}})
 		begin := time.Now()
 		var all sync.WaitGroup
 		for range 3 * breakerRow {
@@ -336,7 +322,7 @@ func TestRetryOnlyWhereNothingWasAnsweredAndNothingIsRecorded(t *testing.T) {
 		ask(t, Guard(backend(func(ctx context.Context) (adapters.Result, error) {
 			calls++
 			return fails(c.reason)(ctx)
-		}), adapters.Info{Records: c.records}, l, Watch{}))
+		}), adapters.Info{Records: c.records}, GuardConfig{Limits: l}))
 		if calls != c.calls {
 			t.Errorf("%+v: %d calls", c, calls)
 		}
