@@ -15,6 +15,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"tongma/adapters"
 	"tongma/standard"
 	"tongma/standard/sm"
@@ -118,16 +120,21 @@ func opened(key, body string) string {
 	return string(text)
 }
 
-// json accepts only what encoding/json accepts, and says the same but for numbers, which stay as they are written.
+// json accepts what jsontext accepts within its bounds and nothing else, and says what encoding/json says but for numbers, which stay
+// as they are written.
 func FuzzJSON(f *testing.F) {
 	for _, s := range []string{
 		`{"a":[1,-0.5e3,"x",true,false,null],"b":{"c":"\u5065\ud83d\ude42"}}`, `{"a":1,"a":2}`, `{"a":1,"\u0061":2}`, `"\ud800"`, "\"\xff\"", "\ufeff{}", `[1,]`, `{} {}`,
-		"", " ", "nul", `{"a"`, `[[[[[[[[]]]]]]]]`, "01", "1e999", "-", `"a` + "\x00" + `"`, "'a'", "// a\n1", "NaN", "\t[ ]\r\n",
+		"", " ", "nul", `{"a"`, `[[[[[[[[]]]]]]]]`, "01", "1e999", "-", `"a` + "\x00" + `"`, "'a'", "// a\n1", "NaN", "\t[ ]\r\n", "1\x00", "{\x00}", "-01", "1.", "1.e1", "1e+", "0E-0", `"\`, `"\x"`, `["a" "b"]`, `{"a" 1}`, `{"a":1,}`, `{,}`, `[,1]`, `truefalse`, `"a` + "\n" + `"`, "[1}", `{1:2}`, "\v1",
 	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
 		got, err := fromJSON(src)
+		tooMuch := err != nil && strings.Contains(err.Error(), "more than")
+		if valid := len(src) == 0 || jsontext.Value(src).IsValid(); (err == nil) != valid && !tooMuch {
+			t.Fatalf("%q gives %v; jsontext takes it: %t", src, err, valid)
+		}
 		if err != nil {
 			if text := err.Error(); len(src) > 40 && utf8.Valid(src) && strings.Contains(text, string(src)) {
 				t.Errorf("the error holds the text: %s", text)
