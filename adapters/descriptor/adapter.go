@@ -251,7 +251,7 @@ func (f *frame) step(st *step) (string, error) {
 // pass makes the names of a step that does not run nil, so that nothing computes them from another call's reply.
 func (f *frame) pass(st *step) {
 	for _, b := range st.scope {
-		f.env[b.name] = nil
+		f.env[b.name], f.bound[b.index] = nil, true
 	}
 }
 
@@ -294,7 +294,7 @@ func (errAgain) Error() string { return "the backend asks to try again" }
 // attempt makes the step's call, if it has one, and reads its outcome.
 func (f *frame) attempt(st *step) (string, error) {
 	for _, b := range st.scope {
-		delete(f.env, b.name)
+		f.bound[b.index] = false
 	}
 	f.env["now"] = f.now()
 	status := 200

@@ -87,7 +87,7 @@ func (c *compiler) descriptor() *Descriptor {
 			c.find(cr.at, fmt.Sprintf("credential %s is declared and not used", cr.key), "leave it out, or use cred."+cr.key)
 		}
 	}
-	d.inputs, d.reads = slices.Sorted(maps.Keys(c.inputs)), c.reads
+	d.inputs, d.reads, d.bindings = slices.Sorted(maps.Keys(c.inputs)), c.reads, len(c.owner)
 	return d
 }
 
@@ -338,7 +338,7 @@ func (c *compiler) record(sc *scope) *record {
 		r.subject = &o
 	}
 	for _, m := range spec.members {
-		r.members = append(r.members, member{m.key, c.operand(sc, m.value)})
+		r.members = append(r.members, member{m.key, recordMembers[m.key], c.operand(sc, m.value)})
 	}
 	each := sc.child()
 	each.names["it"] = types.Any

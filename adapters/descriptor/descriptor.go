@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tongma/adapters"
+	"tongma/standard"
 	"tongma/standard/sm"
 )
 
@@ -23,6 +24,7 @@ type Descriptor struct {
 	forms    []form
 	tokens   map[string]*token
 	steps    []*step
+	bindings int // of all steps, tokens and the record
 	record   *record
 	statuses map[string]statusRow
 	tables   map[string]any
@@ -119,6 +121,7 @@ type record struct {
 
 type member struct {
 	path  string
+	into  func(*standard.Record, any) error
 	value operand
 }
 

@@ -49,6 +49,7 @@ func (o operand) fault(what string) *adapters.Fault {
 // binding is a name of let or then. It is computed when something first needs it.
 type binding struct {
 	name  string
+	index int // among all of the descriptor
 	at    position
 	value operand
 }

@@ -21,6 +21,7 @@ type frame struct {
 	ctx    context.Context
 	q      *adapters.Query // nil for a token's call
 	env    map[string]any
+	bound  []bool                    // which bindings have their values in env
 	groups map[string]map[string]any // those of env whose members are of this run: nothing else can hold a group
 	tokens map[string]any            // env["token"]
 	used   map[string]usedToken      // the tokens that the last call used
@@ -48,6 +49,7 @@ func (f *frame) group(name string) map[string]any {
 func (a *adapter) frame(ctx context.Context, q *adapters.Query) *frame {
 	f := frames.Get().(*frame)
 	f.a, f.ctx, f.q = a, ctx, q
+	f.bound = append(f.bound[:0], make([]bool, a.bindings)...)
 	f.env["cred"], f.env["tables"], f.env["random"], f.env["uuid"] = a.cred, a.tables, a.random, a.uuid
 	f.env["now"] = f.now()
 	if q == nil {
@@ -159,7 +161,7 @@ func (f *frame) eval(e *expression) (any, error) {
 
 // bind gives a name its value, unless it has one.
 func (f *frame) bind(b *binding) error {
-	if _, ok := f.env[b.name]; ok {
+	if f.bound[b.index] {
 		return nil
 	}
 	v, err := f.operand(b.value)
@@ -167,7 +169,7 @@ func (f *frame) bind(b *binding) error {
 	if err != nil {
 		return err
 	}
-	f.env[b.name] = v
+	f.env[b.name], f.bound[b.index] = v, true
 	return nil
 }
 
@@ -193,6 +195,9 @@ func (f *frame) operand(o operand) (any, error) {
 
 // holds evaluates a condition.
 func (f *frame) holds(e *expression) (bool, error) {
+	if e.always != nil {
+		return *e.always, nil
+	}
 	v, err := f.eval(e)
 	if err != nil {
 		return false, err

@@ -142,7 +142,7 @@ func (f *frame) record() (*standard.Record, time.Time, error) {
 		if v == nil {
 			continue
 		}
-		if err := recordMembers[m.path](rec, v); err != nil {
+		if err := m.into(rec, v); err != nil {
 			return nil, time.Time{}, fault(m.path + ": " + err.Error())
 		}
 	}

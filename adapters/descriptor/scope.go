@@ -139,7 +139,7 @@ func (c *compiler) bind(sc *scope, names []pair[scalar]) (*scope, []*binding) {
 				visit(q, path)
 			}
 		}
-		b := &binding{name: p.key, at: p.at, value: c.operand(sc, p.value)}
+		b := &binding{name: p.key, index: len(c.owner), at: p.at, value: c.operand(sc, p.value)}
 		sc.names[p.key] = types.String
 		if e := b.value.expr; e != nil {
 			sc.names[p.key] = e.kind
