@@ -263,6 +263,9 @@ func (f *frame) insist(st *step) (string, error) {
 	renewed := false
 	for again := 0; ; {
 		word, err := f.attempt(st)
+		if err == nil {
+			return word, nil
+		}
 		var renew errRenew
 		var asked errAgain
 		switch {
@@ -281,7 +284,7 @@ func (f *frame) insist(st *step) (string, error) {
 		case errors.As(err, &asked):
 			return "", fault("the backend keeps asking to try again")
 		default:
-			return word, err
+			return "", err
 		}
 	}
 }
