@@ -52,14 +52,14 @@ func (m *Mode) UnmarshalText(text []byte) error {
 
 // Condition is how a system's guards stand, for people.
 type Condition struct {
-	Mode         Mode                `json:"mode"`
-	Breaker      State               `json:"breaker"`
-	OpenUntil    time.Time           `json:"openUntil,omitzero"` // breaker open: when the system is tried next
-	Probe        bool                `json:"probe"`              // whether it is tried by a probe; otherwise by a traveller
-	RestUntil    time.Time           `json:"restUntil,omitzero"` // the system asked to be left alone until then
-	RestReason   standard.ReasonCode `json:"restReason,omitempty"`
-	Limit        int                 `json:"limit"` // calls that may be under way at once, as the system bears them now
-	UnderWay     int                 `json:"underWay"`
-	Queued       int                 `json:"queued"`
-	SecondsSpare float64             `json:"secondsSpare"` // second attempts that the budget still allows
+	Mode       Mode                `json:"mode"`
+	Breaker    State               `json:"breaker"`
+	OpenUntil  time.Time           `json:"openUntil,omitzero"` // breaker open: when the system is tried next
+	Probe      bool                `json:"probe"`              // whether it is tried by a probe; otherwise by a traveller
+	RestUntil  time.Time           `json:"restUntil,omitzero"` // the system asked to be left alone until then
+	RestReason standard.ReasonCode `json:"restReason,omitempty"`
+	Limit      int                 `json:"limit"` // calls that may be under way at once, as the system bears them now
+	UnderWay   int                 `json:"underWay"`
+	Queued     int                 `json:"queued"`
+	Retries    int                 `json:"retries"` // second attempts that the budget still allows
 }

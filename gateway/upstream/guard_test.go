@@ -3,8 +3,6 @@ package upstream
 import (
 	"context"
 	"errors"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -72,60 +70,6 @@ func TestAnExpiredScanIsExpiredHoweverSickItsSystemIs(t *testing.T) {
 	}
 }
 
-func TestBreakerOpensAfterFailuresInARowAndClosesAfterASuccess(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var calls int
-		sick := true
-		var states []State
-		a := Guard(backend(func(ctx context.Context) (adapters.Result, error) {
-			calls++
-			if sick {
-				return fails(standard.ReasonUnreachable)(ctx)
-			}
-			return well, nil
-		}), adapters.Info{}, GuardConfig{Limits: limits, Watch: Watch{State: func(s State) { states = append(states, s) }}})
-
-		for range breakerRow {
-			if r := ask(t, a); r != standard.ReasonUnreachable {
-				t.Fatalf("reason %q", r)
-			}
-		}
-		_, err := a.Verify(t.Context(), &adapters.Query{})
-		var fault *adapters.Fault
-		if !errors.As(err, &fault) || fault.Reason != standard.ReasonBreaker || fault.RetryAfter != breakerOpenFor {
-			t.Fatalf("while open: %#v", err)
-		}
-		if calls != breakerRow {
-			t.Fatalf("the backend was asked %d times", calls)
-		}
-
-		time.Sleep(breakerOpenFor + time.Millisecond)
-		if r := ask(t, a); r != standard.ReasonUnreachable || calls != breakerRow+1 {
-			t.Fatalf("first probe: %q, %d calls", r, calls)
-		}
-		if r := ask(t, a); r != standard.ReasonBreaker {
-			t.Fatalf("after a failed probe: %q", r)
-		}
-
-		sick = false
-		time.Sleep(breakerOpenFor + time.Millisecond)
-		for range 3 {
-			if r := ask(t, a); r != "" {
-				t.Fatalf("after recovery: %q", r)
-			}
-		}
-		want := []State{Open, HalfOpen, Open, HalfOpen, Closed}
-		if len(states) != len(want) {
-			t.Fatalf("states %v", states)
-		}
-		for i := range want {
-			if states[i] != want[i] {
-				t.Fatalf("states %v, want %v", states, want)
-			}
-		}
-	})
-}
-
 func TestBreakerOpensWhenHalfOfManyCallsFail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n int
@@ -171,135 +115,6 @@ func TestBreakerDoesNotCountWhatIsNotTheBackendsIllness(t *testing.T) {
 			t.Fatalf("a caller who left: %v", err)
 		}
 	}
-}
-
-func TestHalfOpenLetsOneCallThrough(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var under, most atomic.Int32
-		a := Guard(backend(func(ctx context.Context) (adapters.Result, error) {
-			most.Store(max(most.Load(), under.Add(1)))
-			defer under.Add(-1)
-			return hangs(ctx)
-		}), adapters.Info{}, GuardConfig{Limits: limits})
-		for range breakerRow {
-			ask(t, a)
-		}
-		most.Store(0)
-		time.Sleep(breakerOpenFor + time.Millisecond)
-		begin := time.Now()
-		var atOnce atomic.Int32
-		var all sync.WaitGroup
-		for range 50 {
-			all.Go(func() {
-				ask(t, a)
-				if time.Since(begin) < 50*time.Millisecond {
-					atOnce.Add(1)
-				}
-			})
-		}
-		all.Wait()
-		if most.Load() != breakerProbes || atOnce.Load() != 50-breakerProbes {
-			t.Errorf("%d calls reached the backend, %d callers were answered at once", most.Load(), atOnce.Load())
-		}
-	})
-}
-
-func TestBulkheadBoundsCallsAndQueue(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var under, most atomic.Int32
-		release := make(chan struct{})
-		a := newBulkhead(backend(func(ctx context.Context) (adapters.Result, error) {
-			most.Store(max(most.Load(), under.Add(1)))
-			defer under.Add(-1)
-			<-release
-			return well, nil
-		}), limits)
-		var refused atomic.Int32
-		var all sync.WaitGroup
-		const callers = 100
-		for range callers {
-			all.Go(func() {
-				if ask(t, a) == standard.ReasonOverload {
-					refused.Add(1)
-				}
-			})
-		}
-		synctest.Wait()
-		if want := int32(callers - limits.Concurrency*(1+queuePerSlot)); refused.Load() != want {
-			t.Errorf("%d refused at once, want %d", refused.Load(), want)
-		}
-		close(release)
-		all.Wait()
-		if most.Load() != int32(limits.Concurrency) {
-			t.Errorf("%d calls at once", most.Load())
-		}
-		if a.waiting.Load() != 0 || len(a.slots) != 0 {
-			t.Error("somebody is still counted")
-		}
-	})
-}
-
-func TestWhoQueuedIsTurnedAwayOnceTheSystemIsKnownToBeIll(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := Guard(backend(hangs), adapters.Info{}, GuardConfig{Limits: adapters.Limits{Timeout: time.Second, Concurrency: breakerRow}})
-		begin := time.Now()
-		var all sync.WaitGroup
-		for range 3 * breakerRow {
-			all.Go(func() { ask(t, a) })
-		}
-		all.Wait()
-		if took := time.Since(begin); took > limits.Timeout {
-			t.Errorf("the queue of a hanging system took %s to empty", took)
-		}
-	})
-}
-
-func TestABulkheadSlotIsFreeAgainAfterAPanic(t *testing.T) {
-	a := newBulkhead(backend(func(context.Context) (adapters.Result, error) { panic("bug") }), limits)
-	for range limits.Concurrency + 1 {
-		func() {
-			defer func() { recover() }()
-			a.Verify(t.Context(), &adapters.Query{})
-		}()
-	}
-	if len(a.slots) != 0 {
-		t.Errorf("%d slots are lost", len(a.slots))
-	}
-}
-
-func TestRateIsKept(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var calls atomic.Int32
-		a := newRate(backend(func(ctx context.Context) (adapters.Result, error) {
-			calls.Add(1)
-			return well, nil
-		}), adapters.Limits{Rate: 50, Timeout: time.Second})
-		var refused atomic.Int32
-		var all sync.WaitGroup
-		for range 200 {
-			all.Go(func() {
-				if ask(t, a) == standard.ReasonOverload {
-					refused.Add(1)
-				}
-			})
-		}
-		all.Wait()
-		if n := calls.Load(); n < 50 || n > 56 {
-			t.Errorf("%d calls in a second at 50 a second", n)
-		}
-		if calls.Load()+refused.Load() != 200 {
-			t.Errorf("%d called, %d refused", calls.Load(), refused.Load())
-		}
-	})
-}
-
-func TestTimeoutIsTheSystemsOwn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		begin := time.Now()
-		if r := ask(t, &timeout{backend(hangs), time.Second}); r != standard.ReasonTimeout || time.Since(begin) != time.Second {
-			t.Errorf("%q after %s", r, time.Since(begin))
-		}
-	})
 }
 
 func TestRetryOnlyWhereNothingWasAnsweredAndNothingIsRecorded(t *testing.T) {
