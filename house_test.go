@@ -52,6 +52,8 @@ var keepers = []keeper{
 	{library: "github.com/hashicorp/golang-lru", rooms: []string{"tongma/gateway", "tongma/adapters/descriptor"}},
 	{library: "github.com/expr-lang/expr", rooms: []string{"tongma/adapters/descriptor"}},
 	{library: "github.com/spf13/cobra", rooms: []string{"tongma/cmd/tongma"}},
+	{library: "github.com/schollz/progressbar", rooms: []string{"tongma/cmd/tongma"}},
+	{library: "github.com/HdrHistogram", rooms: []string{"tongma/gateway/load"}},
 	{library: "github.com/emmansun/gmsm", rooms: []string{"tongma/standard/sm"}},
 	{library: "github.com/tjfoc/gmsm", rooms: []string{"tongma/standard/sm/second"}},
 	{library: "tongma/standard/sm/second", rooms: []string{"tongma/cmd"}, tests: []string{"tongma/standard/sm"}},
