@@ -56,18 +56,27 @@ func LookupDocumentType(code string) (DocumentType, bool) {
 //
 // Check is for documents in requests. What a system says about a holder is never refused for its form.
 func (d Document) Check(now time.Time) (Document, error) {
-	t, ok := LookupDocumentType(d.Type)
-	if !ok {
-		return Document{}, &Error{KindDocument, "document.type", "must be one of 01 to 07 and 99 (WS 364.3 CV02.01.101)"}
-	}
-	number, wrong := t.normalise(d.Number, now)
-	if wrong != "" {
-		return Document{}, &Error{KindDocument, "document.number", wrong}
+	number, err := d.CheckNumber(now)
+	if err != nil {
+		return Document{}, err
 	}
 	if err := checkText(KindDocument, "document.name", d.Name, 1, 64); err != nil {
 		return Document{}, err
 	}
 	return Document{Type: d.Type, Number: number, Name: d.Name}, nil
+}
+
+// CheckNumber is [Document.Check] without the name: it gives the number as it is stored and compared.
+func (d Document) CheckNumber(now time.Time) (string, error) {
+	t, ok := LookupDocumentType(d.Type)
+	if !ok {
+		return "", &Error{KindDocument, "document.type", "must be one of 01 to 07 and 99 (WS 364.3 CV02.01.101)"}
+	}
+	number, wrong := t.normalise(d.Number, now)
+	if wrong != "" {
+		return "", &Error{KindDocument, "document.number", wrong}
+	}
+	return number, nil
 }
 
 // normalisePrinted bounds a number whose form is not public. The officer's certificate has Chinese characters in it.

@@ -15,8 +15,9 @@ type Feed interface {
 
 // Receipt says what became of a notice.
 type Receipt struct {
-	Repeated bool   // its number was not above the last one; it has been marked all the same
+	Repeated bool   // its number was not above the last one; it has been marked all the same, and if below, the whole system
 	Missed   uint64 // how many numbers are missing before it; if any, the whole system has been marked
+	First    bool   // no other number of the system is known: unless this is 1 the whole system has been marked, as if some were missing
 	Last     uint64 // the highest number so far
 }
 
@@ -42,23 +43,25 @@ func (l *Local) Tell(_ context.Context, n *Notice) (Receipt, error) {
 	r := receipt(n.Seq, last, known)
 	l.last[n.System] = r.Last
 	l.marks.Apply(l.marks.next(), whole(n, r))
+	l.marks.Heard(n.System)
 	return r, nil
 }
 
-// receipt compares a notice's number with the last one. The first notice that is heard of a system follows no other.
+// receipt compares a notice's number with the last one.
 func receipt(seq, last uint64, known bool) Receipt {
 	switch {
 	case !known:
-		return Receipt{Last: seq}
+		return Receipt{First: true, Last: seq}
 	case seq <= last:
 		return Receipt{Repeated: true, Last: last}
 	}
 	return Receipt{Missed: seq - last - 1, Last: seq}
 }
 
-// whole gives n, or a notice of the whole system if others before it were missed.
+// whole gives n, or a notice of the whole system if others before it were missed, or may have been: nobody knows what came before
+// the first that is heard, nor between numbers that are below the last, as those of a platform that counts anew are.
 func whole(n *Notice, r Receipt) *Notice {
-	if r.Missed == 0 {
+	if n.Seq == r.Last && r.Missed == 0 && (!r.First || n.Seq == 1) {
 		return n
 	}
 	return &Notice{System: n.System, Seq: n.Seq, Changes: []Change{{All: true}}}

@@ -1,6 +1,7 @@
 package freshness
 
 import (
+	"cmp"
 	"hash/maphash"
 	"strings"
 	"sync"
@@ -17,7 +18,7 @@ type Position uint64
 // Notice (变更通知) is what a platform told at once of its own system. Its sequence number rises by one with each notice, so that a
 // missed one is noticed at the next. One without changes is a heartbeat.
 type Notice struct {
-	System  string // the one that is asked, see [adapters.Info]
+	System  string // as the platform names it, which has its own numbers: perhaps a further one of those that a dialect answers for
 	Seq     uint64
 	Changes []Change
 }
@@ -26,7 +27,7 @@ type Notice struct {
 type Change struct {
 	Subject  string // the holder, as the system's records name it
 	Scan     string // the code that was scanned; other codes of the same holder are not meant
-	Document string // the number of the holder's document
+	Document string // the number of the holder's document, as [standard.Document.CheckNumber] gives it
 	All      bool   // whatever was known of the system
 }
 
@@ -43,14 +44,15 @@ type Marks struct {
 	position atomic.Uint64
 	caught   atomic.Int64 // uptime until which nothing can have been missed; negative: nothing can be missed at all
 
-	mu      sync.Mutex // of those who apply, and of systems
+	mu      sync.Mutex // of those who apply, and of the maps
 	systems map[string]*SystemMarks
+	further map[string]string // by further ids the system that is asked
 }
 
 // NewMarks makes an empty memory of marks, which forgets each after life: the longest time for which an answer may be under way and
 // then be served. Nothing is served from memory between a [Marks.Doubt] and the next [Marks.Caught].
 func NewMarks(life time.Duration, uptime func() time.Duration) *Marks {
-	m := &Marks{seed: maphash.MakeSeed(), life: life, uptime: uptime, systems: map[string]*SystemMarks{}}
+	m := &Marks{seed: maphash.MakeSeed(), life: life, uptime: uptime, systems: map[string]*SystemMarks{}, further: map[string]string{}}
 	m.caught.Store(-1)
 	return m
 }
@@ -71,14 +73,21 @@ func (m *Marks) Sure() bool {
 	return until < 0 || int64(m.uptime()) < until
 }
 
-// Of gives the marks of one system.
-func (m *Marks) Of(system string) *SystemMarks {
+// Of gives the marks of one system. Notices of the further ones that its dialect answers for are marked there too, because nothing
+// tells the answers apart before they are there.
+func (m *Marks) Of(system string, further ...string) *SystemMarks {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	for _, id := range further {
+		m.further[id] = system
+	}
 	return m.of(system)
 }
 
 func (m *Marks) of(system string) *SystemMarks {
+	if asked, ok := m.further[system]; ok {
+		system = asked
+	}
 	s, ok := m.systems[system]
 	if !ok {
 		s = &SystemMarks{marks: m}
@@ -93,6 +102,15 @@ func (m *Marks) Apply(at Position, n *Notice) {
 	defer m.mu.Unlock()
 	m.of(n.System).apply(at, n.Changes)
 	m.reach(at)
+}
+
+// Heard says that the platform of a system has told something just now, be it a heartbeat. What it told must be marked already.
+func (m *Marks) Heard(system string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.further[system]; !ok { // a promise is that of the system's own platform
+		m.of(system).heard.Store(int64(m.uptime()) + 1)
+	}
 }
 
 // ApplyAll marks whatever was known of every system.
@@ -145,6 +163,9 @@ type SystemMarks struct {
 	all   atomic.Uint64 // the latest that names the whole system
 	of    [kinds]atomic.Uint64
 
+	promise atomic.Int64 // longest silence of the platform; 0: it has promised nothing
+	heard   atomic.Int64 // uptime at its last notice, and 1; 0: none yet
+
 	// Single marks in two generations: a generation is begun when the younger one is as old as a mark must become, and the older
 	// one is dropped then.
 	mu         sync.RWMutex
@@ -175,7 +196,7 @@ func (s *SystemMarks) mark(at Position, c *Change) {
 	case c.Subject != "":
 		s.single(at, aSubject, c.Subject)
 	case c.Document != "":
-		s.single(at, aDocument, number(c.Document))
+		s.single(at, aDocument, folded(c.Document))
 	case c.Scan != "":
 		s.single(at, aScan, c.Scan)
 	default:
@@ -196,9 +217,6 @@ func (m *Marks) digest(kind int, text string) uint64 {
 	return max(h.Sum64(), 1) // 0 is taken
 }
 
-// number is a document's number as marks compare it.
-func number(s string) string { return strings.ToUpper(strings.TrimSpace(s)) }
-
 // Concerns gathers what an answer is about: what was asked with, and whom its record names. Without a record it tells less, and more
 // marks concern it.
 func (s *SystemMarks) Concerns(scan string, document *standard.Document, record *standard.Record) Concerns {
@@ -209,14 +227,31 @@ func (s *SystemMarks) Concerns(scan string, document *standard.Document, record 
 	if record != nil && record.Subject != "" {
 		c.subject = s.marks.digest(aSubject, record.Subject)
 	}
-	switch {
-	case document != nil:
-		c.document = s.marks.digest(aDocument, number(document.Number))
-	case record != nil && record.Holder.IDNumber != "" && !strings.Contains(record.Holder.IDNumber, "*"):
-		c.document = s.marks.digest(aDocument, number(record.Holder.IDNumber))
+	if number, ok := numberOf(document, record); ok {
+		c.document = s.marks.digest(aDocument, folded(number))
 	}
 	return c
 }
+
+// folded takes small letters of a number for large ones: not every type of document has a rule for them.
+func folded(number string) string { return strings.ToUpper(number) }
+
+// numberOf gives the number of the holder's document as notices name it: that in the question has been checked already, one in a record
+// need not be whole, or written as on the document. Without a type it is one of a resident, or nobody knows.
+func numberOf(document *standard.Document, record *standard.Record) (string, bool) {
+	switch {
+	case document != nil:
+		return document.Number, true
+	case record == nil:
+		return "", false
+	}
+	kind := cmp.Or(record.Holder.IDType, "01")
+	number, err := standard.Document{Type: kind, Number: record.Holder.IDNumber}.CheckNumber(anyTime)
+	return number, err == nil && !strings.Contains(number, "*")
+}
+
+// anyTime is for checks of what a system says: a birth date after today is its own affair.
+var anyTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
 // Overtaken says whether a mark concerns an answer whose backend request began at a position. A mark of a holder or a document
 // concerns whatever does not tell whose it is.
@@ -242,5 +277,23 @@ func (s *SystemMarks) overtook(began Position, kind int, digest uint64, unknown 
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.young[digest] > began || s.old[digest] > began
+	// The whole system may have been marked since the caller looked, and the single marks be gone for it.
+	return s.young[digest] > began || s.old[digest] > began || s.all.Load() > uint64(began)
+}
+
+// Promise says that the platform tells something at least so often. 0 takes it back.
+func (s *SystemMarks) Promise(every time.Duration) { s.promise.Store(int64(every)) }
+
+// Sure says whether no notice about this system can have been missed: neither on the way to this node, see [Marks.Sure], nor on the way
+// from a platform that has promised to tell at least so often, and has been silent for longer or since the start.
+func (s *SystemMarks) Sure() bool { return s.marks.Sure() && !s.Overdue() }
+
+// Overdue says whether the platform has broken its promise, or has told nothing yet.
+func (s *SystemMarks) Overdue() bool {
+	promise := s.promise.Load()
+	if promise <= 0 {
+		return false
+	}
+	heard := s.heard.Load()
+	return heard == 0 || int64(s.marks.uptime())-(heard-1) > promise
 }
