@@ -1,0 +1,275 @@
+package freshness
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// follower hears the notices of all nodes in their order. It is the only one that marks at positions of the stream.
+type follower struct {
+	*Shared
+	epoch  string
+	joined bool     // n is known
+	n      uint64   // number of the last notice
+	last   Position // of it
+	// behind says that something may have been missed: the next notice that can be placed after all marks marks everything.
+	behind bool
+	live   bool // what is heard now has just been told
+
+	down     error // what was told last, nil if all is well
+	pause    pause // between attempts to reach Redis
+	renewals pause // between new epochs, so that a Redis that always lies costs little
+}
+
+const (
+	maxRead = 64 // notices that are read at once
+	block   = 250 * time.Millisecond
+	// heardFor is for how long nothing can have been missed after Redis was asked: a notice reaches every node within this time, or the
+	// node knows that it may have missed it.
+	heardFor = time.Second
+	// maxLead is by how much the last notice may be ahead of our clock where there is no notice that proves it.
+	maxLead = 24 * time.Hour
+)
+
+// What the follower tells of, when Redis is there and yet not to be trusted.
+var (
+	errUnsound  = errors.New("the notices in Redis do not fit what was heard before")
+	errUnopened = errors.New("a notice in Redis cannot be opened")
+	errWaiting  = errors.New("the notices in Redis do not fit again: waiting before they are begun anew")
+)
+
+// follow runs until ctx ends.
+func (s *Shared) follow(ctx context.Context) {
+	f := &follower{Shared: s, behind: true, pause: pause{least: 50 * time.Millisecond, most: time.Second},
+		renewals: pause{least: 100 * time.Millisecond, most: 10 * time.Second}}
+	for ctx.Err() == nil {
+		caught, err := f.round(ctx)
+		f.report(err, caught)
+		switch {
+		case err != nil:
+			f.pause.wait(ctx)
+		case caught:
+			f.pause.reset()
+			f.sleep(ctx)
+		}
+	}
+}
+
+// report says once what has begun or ended.
+func (f *follower) report(err error, caught bool) {
+	switch {
+	case err != nil && !errors.Is(err, context.Canceled):
+		if f.down == nil {
+			f.log.Warn("change notices may be missed: no green is served from memory until Redis is followed again", "err", err)
+		}
+		f.down = err
+	case caught && f.down != nil:
+		f.log.Info("change notices are followed again")
+		f.down = nil
+	}
+}
+
+// sleep waits until there is a notice, or it is time to look again.
+func (f *follower) sleep(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, block+roundTime)
+	defer cancel()
+	err := f.feed.XRead(ctx, &redis.XReadArgs{Streams: []string{f.stream, f.last.id()}, Count: 1, Block: block}).Err()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		f.pause.wait(ctx)
+	}
+}
+
+// round reads what has been added, together with the state, and says whether nothing is left.
+func (f *follower) round(ctx context.Context) (caught bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, roundTime)
+	defer cancel()
+	asked := f.marks.uptime()
+	from := "-"
+	if f.last > 0 {
+		from = "(" + f.last.id()
+	}
+	pipe := f.feed.TxPipeline()
+	entries := pipe.XRangeN(ctx, f.stream, from, "+", maxRead)
+	fields := pipe.HMGet(ctx, f.state, "epoch", "n", "id")
+	if _, err := pipe.Exec(ctx); err != nil {
+		return false, err
+	}
+	st := stateOf(fields.Val())
+	switch {
+	case !st.sound:
+		return false, f.renew(ctx, st, errUnsound)
+	case !strings.HasPrefix(st.epoch, f.check):
+		return false, errSecret
+	case st.epoch != f.epoch:
+		f.join(st)
+		return false, nil
+	}
+	for _, m := range entries.Val() {
+		if err := f.hear(m); err != nil {
+			return false, f.renew(ctx, st, err)
+		}
+	}
+	if len(entries.Val()) == maxRead {
+		return false, nil
+	}
+	return f.settle(ctx, st, asked)
+}
+
+// join goes over to the epoch of st: what it has had so far is heard, as far back as anything is remembered, and then what comes.
+func (f *follower) join(st state) {
+	f.meters.gap(gapEpoch, f.epoch != "")
+	f.epoch, f.joined, f.n, f.last, f.behind, f.live = st.epoch, false, 0, 0, true, false
+	if before := positionAt(time.UnixMilli(f.marks.life.Milliseconds())); st.last > before {
+		f.last = st.last - before
+	}
+}
+
+// hear marks one notice. Its error says that it is not what it should be, so that nothing in the stream can be trusted.
+func (f *follower) hear(m redis.XMessage) error {
+	at, ok := positionOf(m.ID)
+	epoch, _ := m.Values["e"].(string)
+	number, _ := m.Values["n"].(string)
+	payload, _ := m.Values["p"].(string)
+	n, err := strconv.ParseUint(number, 10, 64)
+	if err != nil || !ok || epoch != f.epoch {
+		return errUnopened
+	}
+	packed, err := f.notices.opened([]byte(payload), noticePlace(epoch, n, at))
+	if err != nil {
+		return errUnopened
+	}
+	notice, err := unpackNotice(packed)
+	if err != nil {
+		return errUnopened
+	}
+	if at <= f.last || f.joined && n <= f.n {
+		return errUnsound
+	}
+	if f.joined && n != f.n+1 {
+		f.meters.gap(gapMissed, true)
+		f.behind = true
+	}
+	f.joined, f.n, f.last = true, n, at
+	f.place(at, notice)
+	if f.live {
+		f.meters.lag.Observe(max(f.now().Sub(at.time()), 0).Seconds())
+	}
+	return nil
+}
+
+// place marks a notice at its position, if that is later than all marks here. It is not if this node has marked something on its own
+// meanwhile, or heard more in an epoch that is gone: everything is marked then as soon as there is a later position.
+func (f *follower) place(at Position, n *Notice) {
+	f.order.Lock()
+	defer f.order.Unlock()
+	switch {
+	case at <= f.marks.Position():
+		f.behind = true
+		return
+	case f.behind:
+		f.marks.ApplyAll(at)
+		f.behind = false
+		f.era.Store(&era{f.epoch, at})
+	case f.era.Load() == nil:
+		f.era.Store(&era{f.epoch, at})
+	}
+	if n.System == "" {
+		f.marks.pass(at)
+	} else {
+		f.marks.Apply(at, n)
+		if f.live && f.marks.Sure() { // it was told just now
+			f.marks.Heard(n.System)
+		}
+	}
+	f.placed = state{epoch: f.epoch, number: strconv.FormatUint(f.n, 10), n: f.n, last: at}
+	close(f.moved)
+	f.moved = make(chan struct{})
+}
+
+// pass moves the clock to a notice that is of no system.
+func (m *Marks) pass(at Position) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.reach(at)
+}
+
+// settle compares the state with what was heard, after all that there was to read. If everything has its place, nothing up to the
+// time asked has been missed.
+func (f *follower) settle(ctx context.Context, st state, asked time.Duration) (bool, error) {
+	switch {
+	case f.joined && (st.n != f.n || st.last != f.last):
+		return false, f.renew(ctx, st, errUnsound)
+	case !f.joined && st.last > positionAt(f.now().Add(maxLead)):
+		return false, f.renew(ctx, st, errUnsound)
+	case !f.joined || f.behind: // nothing that was heard has a place after all marks here: a notice that says nothing will
+		_, err := f.add(ctx, st, st.epoch, &Notice{}, 0)
+		return false, err
+	case f.era.Load() == nil: // only answers wait for one
+		f.add(ctx, st, st.epoch, &Notice{}, 0)
+	}
+	f.live = true
+	f.renewals.rest()
+	if left := heardFor - (f.marks.uptime() - asked); left > 0 {
+		f.marks.Caught(left)
+	}
+	return true, nil
+}
+
+// renew begins a new epoch, which has every node mark everything, because of what st is not. Nodes that find the same at once begin
+// one together: the first.
+func (f *follower) renew(ctx context.Context, st state, why error) error {
+	f.behind = true
+	f.marks.Doubt()
+	if !f.renewals.over() {
+		return errWaiting
+	}
+	f.meters.gap(gapUnsound, true)
+	f.log.Warn("change notices are begun anew, and all that was remembered is dropped", "err", why)
+	_, err := f.add(ctx, st, f.newEpoch(), &Notice{}, 0)
+	return err
+}
+
+// pause is the time between attempts: each longer than the one before, and never the same on two nodes.
+type pause struct {
+	least, most time.Duration
+	next        time.Duration
+	until       time.Time
+}
+
+func (p *pause) reset() { p.next = 0 }
+
+func (p *pause) step() time.Duration {
+	p.next = min(max(p.next*2, p.least), p.most)
+	return jittered(p.next)
+}
+
+func (p *pause) wait(ctx context.Context) {
+	timer := time.NewTimer(p.step())
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// over says whether the next attempt may be made, and begins the pause after it.
+func (p *pause) over() bool {
+	now := time.Now()
+	if now.Before(p.until) {
+		return false
+	}
+	p.until = now.Add(p.step())
+	return true
+}
+
+// rest has the pauses begin short again once the last one is long over.
+func (p *pause) rest() {
+	if p.next > 0 && time.Since(p.until) > p.most {
+		p.reset()
+	}
+}

@@ -1,0 +1,829 @@
+package freshness
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"tongma/standard"
+	"tongma/standard/wire"
+)
+
+// server is a redis-server of the test's own.
+type server struct {
+	t       *testing.T
+	address string
+	args    []string
+	process *exec.Cmd
+	admin   *redis.Client
+}
+
+// startRedis starts one on a free port of the loopback address, which keeps nothing on disk.
+func startRedis(t *testing.T, args ...string) *server {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("no redis-server: nothing of the shared memory is tested (Debian package: redis-server)")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{t: t, address: l.Addr().String(), args: args}
+	l.Close()
+	s.admin = redis.NewClient(&redis.Options{Addr: s.address, Protocol: 2, DisableIdentity: true})
+	s.start()
+	t.Cleanup(func() {
+		s.admin.Close()
+		s.kill()
+	})
+	return s
+}
+
+func (s *server) start() {
+	s.t.Helper()
+	_, port, _ := net.SplitHostPort(s.address)
+	s.process = exec.Command("redis-server", append([]string{
+		"--bind", "127.0.0.1", "--port", port, "--dir", s.t.TempDir(), "--save", "", "--appendonly", "no",
+	}, s.args...)...)
+	if err := s.process.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	eventually(s.t, 10*time.Second, "redis-server answers", func() bool { return s.admin.Ping(s.t.Context()).Err() == nil })
+}
+
+func (s *server) kill() {
+	if s.process != nil {
+		s.process.Process.Kill()
+		s.process.Wait()
+		s.process = nil
+	}
+}
+
+func (s *server) signal(sig os.Signal) {
+	if err := s.process.Process.Signal(sig); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// do is an operator's command.
+func (s *server) do(args ...any) any {
+	s.t.Helper()
+	v, err := s.admin.Do(context.Background(), args...).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		s.t.Fatalf("%v: %v", args, err)
+	}
+	return v
+}
+
+// eventually waits for something that other processes bring about.
+func eventually(t *testing.T, within time.Duration, what string, holds func() bool) time.Duration {
+	t.Helper()
+	began := time.Now()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		if time.Since(began) > within {
+			t.Fatalf("not within %v: %s", within, what)
+		}
+		<-tick.C
+	}
+	return time.Since(began)
+}
+
+// proxy stands between a node and its Redis.
+type proxy struct {
+	listener net.Listener
+	to       string
+	delay    atomic.Int64 // of each piece of a reply
+	cut      atomic.Bool
+	mu       sync.Mutex
+	conns    map[net.Conn]bool
+	all      sync.WaitGroup
+}
+
+func startProxy(t *testing.T, to string) *proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{listener: l, to: to, conns: map[net.Conn]bool{}}
+	p.all.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			p.all.Go(func() { p.serve(c) })
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		p.sever()
+		p.all.Wait()
+	})
+	return p
+}
+
+func (p *proxy) serve(c net.Conn) {
+	defer c.Close()
+	if p.cut.Load() {
+		return
+	}
+	back, err := net.Dial("tcp", p.to)
+	if err != nil {
+		return
+	}
+	defer back.Close()
+	p.keep(c, back)
+	p.all.Go(func() {
+		io.Copy(back, c)
+		back.Close()
+	})
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := back.Read(buffer)
+		if d := p.delay.Load(); d > 0 {
+			time.Sleep(time.Duration(d))
+		}
+		if n > 0 {
+			c.Write(buffer[:n])
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (p *proxy) keep(conns ...net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range conns {
+		p.conns[c] = true
+	}
+}
+
+// sever ends what is under way; with cut, nothing more comes through.
+func (p *proxy) sever() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.conns {
+		c.Close()
+	}
+	clear(p.conns)
+}
+
+var secret = bytes.Repeat([]byte("s"), MinSecret)
+
+// peer is one gateway's memory: what a node has.
+type peer struct {
+	t      *testing.T
+	marks  *Marks
+	cache  *Cache
+	shared *Shared
+	log    *bytes.Buffer
+}
+
+const testLife = 20 * time.Minute
+
+func startPeer(t *testing.T, address string, change ...func(*SharedConfig)) *peer {
+	t.Helper()
+	began := time.Now()
+	uptime := func() time.Duration { return time.Since(began) }
+	p := &peer{t: t, marks: NewMarks(testLife, uptime), log: new(bytes.Buffer)}
+	p.marks.Of("suishen") // as the gateway does at its start
+	p.cache, _ = New(100, uptime)
+	config := SharedConfig{
+		Addresses: []string{"redis://" + address}, Secret: secret, Metrics: prometheus.NewRegistry(),
+		Log: slog.New(slog.NewTextHandler(&locked{w: p.log}, nil)),
+	}
+	for _, c := range change {
+		c(&config)
+	}
+	var err error
+	if p.shared, err = OpenShared(config, p.marks); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.shared.Close() })
+	return p
+}
+
+type locked struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *locked) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(b)
+}
+
+func (p *peer) ready() bool { return p.marks.Sure() && p.shared.era.Load() != nil }
+
+// readyPeers starts nodes that have heard all.
+func readyPeers(t *testing.T, n int, address string) []*peer {
+	t.Helper()
+	peers := make([]*peer, n)
+	for i := range peers {
+		peers[i] = startPeer(t, address)
+	}
+	settled(t, peers...)
+	return peers
+}
+
+// settled waits until all nodes are at one position.
+func settled(t *testing.T, peers ...*peer) {
+	t.Helper()
+	eventually(t, 15*time.Second, "all nodes have heard all", func() bool {
+		for _, p := range peers {
+			if !p.ready() || p.marks.Position() != peers[0].marks.Position() {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+var aKey = Key{1, 2, 3}
+
+// answer is one that was fetched now.
+func (p *peer) answer(i int) *Entry {
+	return &Entry{Record: sample(i), ObservedAt: time.Now(), Since: p.marks.uptime(), Began: p.marks.Position()}
+}
+
+// keep remembers an answer as the gateway does.
+func (p *peer) keep(key Key, e *Entry) {
+	marks := p.marks.Of("suishen")
+	e.Concerns = marks.Concerns("scan", nil, e.Record)
+	p.cache.Put(key, e, &Life{}, marks)
+}
+
+// remembers says whether the node would serve an answer for key from its own memory.
+func (p *peer) remembers(key Key) bool {
+	_, standing := p.cache.Get(key, p.marks.Of("suishen"))
+	return standing != Absent
+}
+
+// share stores an answer and waits until the other node finds it.
+func share(t *testing.T, from, to *peer, key Key, e *Entry) Entry {
+	t.Helper()
+	var got Entry
+	eventually(t, 5*time.Second, "the answer is found", func() bool {
+		from.shared.Put(key, e, &Life{})
+		var ok bool
+		got, ok = to.shared.Get(t.Context(), key)
+		return ok
+	})
+	return got
+}
+
+func tellAbout(t *testing.T, p *peer, seq uint64, changes ...Change) Receipt {
+	t.Helper()
+	r, err := p.shared.Tell(t.Context(), &Notice{System: "suishen", Seq: seq, Changes: changes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestAnAnswerOfOneNodeServesTheOthers(t *testing.T) {
+	s := startRedis(t)
+	peers := readyPeers(t, 2, s.address)
+	e := peers[0].answer(1)
+	e.ValidUntil = e.ObservedAt.Add(time.Hour)
+	got := share(t, peers[0], peers[1], aKey, e)
+	if got.Record.Holder.Name != e.Record.Holder.Name || got.Began != e.Began || got.ObservedAt.UnixMilli() != e.ObservedAt.UnixMilli() ||
+		got.ValidUntil.UnixMilli() != e.ValidUntil.UnixMilli() {
+		t.Errorf("%+v became %+v", e, got)
+	}
+	if age := peers[1].marks.uptime() - got.Since; age < 0 || age > 3*time.Second {
+		t.Errorf("its age is %v", age)
+	}
+	peers[1].keep(aKey, &got)
+	if !peers[1].remembers(aKey) {
+		t.Error("it is not served")
+	}
+	none := &Entry{Reason: standard.ReasonNoHolder, ObservedAt: time.Now(), Began: peers[0].marks.Position()}
+	if got := share(t, peers[0], peers[1], Key{9}, none); got.Record != nil || got.Reason != none.Reason {
+		t.Errorf("%+v became %+v", none, got)
+	}
+	if ttl, _ := s.admin.PTTL(t.Context(), peers[0].shared.nameOf(aKey)).Result(); ttl <= 0 || ttl > defaultGreen+defaultIfError {
+		t.Errorf("Redis keeps it for %v", ttl)
+	}
+	if _, ok := peers[1].shared.Get(t.Context(), Key{4}); ok {
+		t.Error("an answer that nobody has stored")
+	}
+}
+
+func TestANoticeReachesEveryNodeWithinASecond(t *testing.T) {
+	s := startRedis(t)
+	peers := readyPeers(t, 2, s.address)
+	a, b := peers[0], peers[1]
+	b.keep(aKey, b.answer(1))
+	b.keep(Key{2}, b.answer(2))
+
+	tellAbout(t, a, 1, Change{Subject: sample(1).Subject})
+	took := eventually(t, time.Second, "the notice is marked on the other node", func() bool { return !b.remembers(aKey) })
+	t.Logf("marked on the other node %v after it was told", took)
+	if !b.remembers(Key{2}) {
+		t.Error("another holder's answer is gone as well")
+	}
+	for _, c := range []struct {
+		seq  uint64
+		want Receipt
+	}{
+		{2, Receipt{Last: 2}},
+		{2, Receipt{Repeated: true, Last: 2}},
+		{1, Receipt{Repeated: true, Last: 2}},
+		{6, Receipt{Missed: 3, Last: 6}},
+	} {
+		if got := tellAbout(t, peers[c.seq%2], c.seq); got != c.want {
+			t.Errorf("number %d: %+v, want %+v", c.seq, got, c.want)
+		}
+	}
+	eventually(t, time.Second, "missed notices mark the whole system", func() bool { return !b.remembers(Key{2}) })
+}
+
+func TestNoticesOfAllNodesHaveOneOrder(t *testing.T) {
+	s := startRedis(t)
+	peers := readyPeers(t, 3, s.address)
+	var all sync.WaitGroup
+	for i, p := range peers {
+		all.Go(func() {
+			for seq := range uint64(20) {
+				if _, err := p.shared.Tell(t.Context(), &Notice{System: fmt.Sprint("system", i), Seq: seq + 1, Changes: []Change{{Subject: "x"}}}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	settled(t, peers...)
+	entries, _ := s.admin.XRange(t.Context(), peers[0].shared.stream, "-", "+").Result()
+	for i, m := range entries {
+		if m.Values["n"] != fmt.Sprint(i+1) {
+			t.Fatalf("notice %d has the number %v", i+1, m.Values["n"])
+		}
+	}
+	if len(entries) < 60 {
+		t.Errorf("%d notices, 60 were told", len(entries))
+	}
+}
+
+// TestANodeThatJoinsTakesNoAnswerThatItCannotJudge: a notice was told before it came, about an answer that is still in Redis.
+func TestANodeThatJoinsTakesNoAnswerThatItCannotJudge(t *testing.T) {
+	s := startRedis(t)
+	a := readyPeers(t, 1, s.address)[0]
+	share(t, a, a, aKey, a.answer(1))
+	tellAbout(t, a, 1, Change{Subject: sample(1).Subject})
+
+	b := readyPeers(t, 1, s.address)[0] // it hears the notice
+	if e, ok := b.shared.Get(t.Context(), aKey); ok {
+		b.keep(aKey, &e)
+	}
+	if b.remembers(aKey) {
+		t.Error("an overtaken answer is served")
+	}
+	tellAbout(t, a, 2)
+	s.do("XTRIM", a.shared.stream, "MAXLEN", "1") // the notice itself is gone
+	c := readyPeers(t, 1, s.address)[0]
+	if _, ok := c.shared.Get(t.Context(), aKey); ok {
+		t.Error("an answer is taken that a notice may have overtaken before this node came")
+	}
+	share(t, a, c, Key{5}, a.answer(5))
+}
+
+func TestACutOffNodeIsNotSure(t *testing.T) {
+	s := startRedis(t)
+	a := readyPeers(t, 1, s.address)[0]
+	between := startProxy(t, s.address)
+	b := readyPeers(t, 1, between.listener.Addr().String())[0]
+	settled(t, a, b)
+	b.keep(aKey, b.answer(1))
+
+	between.cut.Store(true)
+	between.sever()
+	eventually(t, 1100*time.Millisecond, "the node doubts", func() bool { return !b.marks.Sure() })
+	if b.remembers(aKey) {
+		t.Error("a green is served by a node that is cut off")
+	}
+	tellAbout(t, a, 1, Change{Subject: sample(1).Subject})
+	if _, err := b.shared.Tell(t.Context(), &Notice{System: "suishen", Seq: 2}); !errors.Is(err, ErrFeed) {
+		t.Errorf("a notice that nobody else hears of: %v", err)
+	}
+	between.cut.Store(false)
+	settled(t, a, b)
+	if b.remembers(aKey) {
+		t.Error("the notice was missed")
+	}
+	share(t, b, a, Key{6}, b.answer(6))
+}
+
+func TestANodesOwnMarksNeverLeaveIt(t *testing.T) {
+	s := startRedis(t)
+	peers := readyPeers(t, 2, s.address)
+	a, b := peers[0], peers[1]
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := a.shared.Tell(gone, &Notice{System: "suishen", Seq: 1}); !errors.Is(err, ErrFeed) {
+		t.Fatal(err)
+	}
+	own := a.answer(1) // at a position that no notice has
+	settled(t, a, b)
+	a.shared.Put(aKey, own, &Life{})
+	share(t, a, b, Key{2}, a.answer(2))
+	if _, ok := b.shared.Get(t.Context(), aKey); ok {
+		t.Error("an answer at a position of the node's own making is taken by another")
+	}
+}
+
+func TestWhatRedisChangesIsNoAnswer(t *testing.T) {
+	s := startRedis(t)
+	peers := readyPeers(t, 2, s.address)
+	a, b := peers[0], peers[1]
+	other := Key{2}
+	share(t, a, b, aKey, a.answer(1))
+	share(t, a, b, other, a.answer(2))
+	one, _ := s.admin.Get(t.Context(), a.shared.nameOf(aKey)).Bytes()
+	two, _ := s.admin.Get(t.Context(), a.shared.nameOf(other)).Bytes()
+	future := a.answer(1)
+	future.ObservedAt = time.Now().Add(maxAhead + time.Minute)
+	ahead, _ := a.shared.sealAnswer(aKey, future, a.shared.era.Load())
+	elsewhere, _ := a.shared.sealAnswer(aKey, a.answer(1), &era{epoch: a.shared.newEpoch()})
+	stranger := Shared{marks: a.marks, answers: sealerOf(bytes.Repeat([]byte("x"), MinSecret), wire.LineCache, DefaultPrefix)}
+	strange, _ := stranger.sealAnswer(aKey, a.answer(1), a.shared.era.Load())
+	flipped := bytes.Clone(one)
+	flipped[len(flipped)/2] ^= 1
+	for what, value := range map[string][]byte{
+		"another key's": two, "cut off": one[:len(one)-1], "nothing": {}, "a bit changed": flipped, "text": []byte("green"),
+		"another version": append([]byte{9}, one[1:]...), "from the future": ahead, "of another epoch": elsewhere, "of another secret": strange,
+	} {
+		s.admin.Set(t.Context(), a.shared.nameOf(aKey), value, time.Minute)
+		if e, ok := b.shared.Get(t.Context(), aKey); ok {
+			t.Errorf("a value that is %s: %+v", what, e)
+		}
+	}
+	s.admin.Set(t.Context(), a.shared.nameOf(aKey), one, time.Minute)
+	if _, ok := b.shared.Get(t.Context(), aKey); !ok {
+		t.Error("the true value is not taken")
+	}
+	tellAbout(t, a, 1, Change{Subject: sample(1).Subject})
+	settled(t, a, b)
+	s.admin.Set(t.Context(), a.shared.nameOf(aKey), one, time.Minute) // as it was before
+	if e, ok := b.shared.Get(t.Context(), aKey); ok {
+		b.keep(aKey, &e)
+	}
+	if b.remembers(aKey) {
+		t.Error("an old value that Redis brings back is served")
+	}
+}
+
+// TestALyingStreamIsNoticed: whatever happens to the notices in Redis, nodes drop what they remember, and go on.
+func TestALyingStreamIsNoticed(t *testing.T) {
+	for what, lie := range map[string]func(s *server, sh *Shared){
+		"everything is gone":          func(s *server, sh *Shared) { s.do("FLUSHALL") },
+		"the state is gone":           func(s *server, sh *Shared) { s.do("DEL", sh.state) },
+		"the stream and state are":    func(s *server, sh *Shared) { s.do("DEL", sh.state, sh.stream) },
+		"the number is set back":      func(s *server, sh *Shared) { s.do("HSET", sh.state, "n", "1") },
+		"the number is ahead":         func(s *server, sh *Shared) { s.do("HSET", sh.state, "n", "900") },
+		"the number is none":          func(s *server, sh *Shared) { s.do("HSET", sh.state, "n", "many") },
+		"the last ID is another":      func(s *server, sh *Shared) { s.do("HSET", sh.state, "id", "5-5") },
+		"the last ID is out of range": func(s *server, sh *Shared) { s.do("HSET", sh.state, "id", "99999999999999999-1") },
+		"the epoch is cut":            func(s *server, sh *Shared) { s.do("HSET", sh.state, "epoch", sh.check) },
+		"a strange notice is added":   func(s *server, sh *Shared) { s.do("XADD", sh.stream, "*", "e", "x", "n", "3", "p", "y") },
+		"a true one comes again": func(s *server, sh *Shared) {
+			last, _ := s.admin.XRevRangeN(context.Background(), sh.stream, "+", "-", 1).Result()
+			v := last[0].Values
+			s.do("XADD", sh.stream, "*", "e", v["e"], "n", v["n"], "p", v["p"])
+		},
+		"one is hidden": func(s *server, sh *Shared) { hideOne(s, sh) },
+		"the last told is hidden and its place taken": func(s *server, sh *Shared) {
+			v := hideOne(s, sh)
+			s.do("XADD", sh.stream, "*", "e", v["e"], "n", v["n"], "p", "0123456789")
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			s := startRedis(t)
+			peers := readyPeers(t, 2, s.address)
+			tellAbout(t, peers[0], 1, Change{Scan: "nobody's"})
+			settled(t, peers...)
+			for i, p := range peers {
+				p.keep(aKey, p.answer(i))
+			}
+			lie(s, peers[0].shared)
+			eventually(t, 2*time.Second, "every node drops what it remembers", func() bool {
+				return !peers[0].remembers(aKey) && !peers[1].remembers(aKey)
+			})
+			settled(t, peers...)
+			if peers[0].remembers(aKey) || peers[1].remembers(aKey) {
+				t.Error("what was remembered is back")
+			}
+			for i, p := range peers {
+				p.keep(aKey, p.answer(i))
+			}
+			tellAbout(t, peers[1], 1, Change{Subject: sample(0).Subject})
+			eventually(t, time.Second, "notices are marked as before", func() bool { return !peers[0].remembers(aKey) })
+			if !peers[1].remembers(aKey) {
+				t.Error("more is marked than was told")
+			}
+		})
+	}
+}
+
+// hideOne tells a notice on a node's behalf and takes it out of the stream in the same moment.
+func hideOne(s *server, sh *Shared) map[string]any {
+	from, _ := sh.heard()
+	n, at := from.n+1, from.last+1
+	payload, _ := sh.notices.sealed(packNotice(&Notice{System: "suishen", Changes: []Change{{Subject: "x"}}}), noticePlace(from.epoch, n, at))
+	s.do("HSET", sh.state, "n", fmt.Sprint(n), "id", at.id())
+	return map[string]any{"e": from.epoch, "n": fmt.Sprint(n), "p": payload}
+}
+
+func TestMissedNoticesDropEverything(t *testing.T) {
+	s := startRedis(t)
+	a := readyPeers(t, 1, s.address)[0]
+	between := startProxy(t, s.address)
+	b := readyPeers(t, 1, between.listener.Addr().String())[0]
+	settled(t, a, b)
+	b.keep(aKey, b.answer(1))
+	between.cut.Store(true)
+	between.sever()
+	for seq := range uint64(3) {
+		tellAbout(t, a, seq+1, Change{Subject: sample(1).Subject})
+	}
+	s.do("XTRIM", a.shared.stream, "MAXLEN", "1")
+	tellAbout(t, a, 4)
+	between.cut.Store(false)
+	settled(t, a, b)
+	if b.remembers(aKey) {
+		t.Error("an answer outlives notices that were missed")
+	}
+}
+
+func TestARedisThatComesBackEmptyIsNoticed(t *testing.T) {
+	s := startRedis(t)
+	peers := readyPeers(t, 2, s.address)
+	for _, p := range peers {
+		p.keep(aKey, p.answer(1))
+	}
+	s.kill()
+	eventually(t, 1100*time.Millisecond, "the nodes doubt", func() bool { return !peers[0].marks.Sure() && !peers[1].marks.Sure() })
+	began := time.Now()
+	if _, ok := peers[0].shared.Get(t.Context(), aKey); ok || time.Since(began) > 2*getTime {
+		t.Errorf("a look into a Redis that is gone takes %v", time.Since(began))
+	}
+	s.start()
+	settled(t, peers...)
+	for _, p := range peers {
+		if p.remembers(aKey) {
+			t.Error("what was remembered before is served")
+		}
+	}
+	tellAbout(t, peers[0], 1)
+}
+
+func TestANodeStartsWithoutRedis(t *testing.T) {
+	s := startRedis(t)
+	s.kill()
+	p := startPeer(t, s.address)
+	p.keep(aKey, p.answer(1))
+	if p.remembers(aKey) {
+		t.Error("a green is served by a node that has never heard a notice")
+	}
+	p.shared.Put(aKey, p.answer(1), &Life{})
+	s.start()
+	settled(t, p)
+}
+
+// TestAHangingRedisCostsCallersLittle: it takes connections and says nothing.
+func TestAHangingRedisCostsCallersLittle(t *testing.T) {
+	s := startRedis(t)
+	p := readyPeers(t, 1, s.address)[0]
+	p.keep(aKey, p.answer(1))
+	s.signal(syscall.SIGSTOP)
+	var waited, most time.Duration
+	for range 200 {
+		began := time.Now()
+		if _, ok := p.shared.Get(t.Context(), aKey); ok {
+			t.Error("a hit")
+		}
+		waited, most = waited+time.Since(began), max(most, time.Since(began))
+	}
+	if most > getTime+50*time.Millisecond || waited > 5*getTime+50*time.Millisecond {
+		t.Errorf("200 looks waited %v, one of them %v", waited, most)
+	}
+	eventually(t, 1100*time.Millisecond, "the node doubts", func() bool { return !p.marks.Sure() })
+	before := p.marks.Position()
+	if _, err := p.shared.Tell(t.Context(), &Notice{System: "suishen", Seq: 1, Changes: []Change{{Subject: "x"}}}); !errors.Is(err, ErrFeed) {
+		t.Errorf("a notice is taken: %v", err)
+	}
+	if p.marks.Position() <= before {
+		t.Error("it is not marked here")
+	}
+	s.signal(syscall.SIGCONT)
+	settled(t, p)
+	if p.remembers(aKey) {
+		t.Error("an answer outlives a notice that was not taken")
+	}
+	share(t, p, p, Key{2}, p.answer(2))
+}
+
+func TestASlowRedisMakesNodesSlowerAndNotWrong(t *testing.T) {
+	s := startRedis(t)
+	a := readyPeers(t, 1, s.address)[0]
+	between := startProxy(t, s.address)
+	b := readyPeers(t, 1, between.listener.Addr().String())[0]
+	settled(t, a, b)
+	between.delay.Store(int64(100 * time.Millisecond))
+	share := a.answer(1)
+	a.shared.Put(aKey, share, &Life{})
+	began := time.Now()
+	if _, ok := b.shared.Get(t.Context(), aKey); ok || time.Since(began) > 2*getTime {
+		t.Errorf("a look into a slow Redis takes %v", time.Since(began))
+	}
+	b.keep(aKey, b.answer(1))
+	tellAbout(t, a, 1, Change{Subject: sample(1).Subject})
+	eventually(t, time.Second, "the notice comes in time all the same", func() bool { return !b.remembers(aKey) })
+	settled(t, a, b)
+
+	between.delay.Store(int64(1200 * time.Millisecond))
+	eventually(t, 2500*time.Millisecond, "a node doubts that hears too late", func() bool { return !b.marks.Sure() })
+	between.delay.Store(0)
+	between.sever()
+	settled(t, a, b)
+}
+
+func TestAFullRedisStillAnswers(t *testing.T) {
+	s := startRedis(t, "--maxmemory-policy", "noeviction")
+	peers := readyPeers(t, 2, s.address)
+	a, b := peers[0], peers[1]
+	share(t, a, b, aKey, a.answer(1))
+	for _, p := range peers {
+		p.keep(Key{3}, p.answer(3))
+	}
+	s.do("CONFIG", "SET", "maxmemory", "1")
+	a.shared.Put(Key{2}, a.answer(2), &Life{})
+	if _, err := a.shared.Tell(t.Context(), &Notice{System: "suishen", Seq: 1, Changes: []Change{{Subject: "x"}}}); !errors.Is(err, ErrFeed) {
+		t.Errorf("a notice is taken: %v", err)
+	}
+	if a.remembers(Key{3}) {
+		t.Error("it is not marked on its own node")
+	}
+	if _, ok := b.shared.Get(t.Context(), aKey); !ok {
+		t.Error("what is in it is not found")
+	}
+	if !a.marks.Sure() || !b.marks.Sure() || !b.remembers(Key{3}) {
+		t.Error("a node doubts, and nobody was told that his notice was taken")
+	}
+	s.do("CONFIG", "SET", "maxmemory", "0")
+	settled(t, peers...)
+	tellAbout(t, a, 1, Change{Subject: "x"})
+	share(t, a, b, Key{2}, a.answer(2))
+}
+
+func TestNodesWithAnotherSecretLeaveTheNoticesAlone(t *testing.T) {
+	s := startRedis(t)
+	a := readyPeers(t, 1, s.address)[0]
+	at := a.marks.Position()
+	b := startPeer(t, s.address, func(c *SharedConfig) { c.Secret = bytes.Repeat([]byte("x"), MinSecret) })
+	if _, err := b.shared.Tell(t.Context(), &Notice{System: "suishen", Seq: 1}); !errors.Is(err, ErrFeed) {
+		t.Errorf("a notice is taken: %v", err)
+	}
+	if b.marks.Sure() || a.marks.Position() != at || !a.marks.Sure() {
+		t.Error("a node with another secret is sure, or disturbs the others")
+	}
+	b.shared.Close()
+	if !strings.Contains(b.log.String(), "another secret") {
+		t.Errorf("the log does not say it: %s", b.log)
+	}
+	c := startPeer(t, s.address, func(c *SharedConfig) {
+		c.Secret, c.Prefix = bytes.Repeat([]byte("x"), MinSecret), "other"
+	})
+	settled(t, c)
+}
+
+func TestAClusterServesAsWell(t *testing.T) {
+	s := startRedis(t, "--cluster-enabled", "yes")
+	s.do("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+	eventually(t, 10*time.Second, "the cluster is up", func() bool {
+		return strings.Contains(s.admin.ClusterInfo(t.Context()).Val(), "cluster_state:ok")
+	})
+	p := startPeer(t, s.address, func(c *SharedConfig) { c.Cluster = true })
+	settled(t, p)
+	share(t, p, p, aKey, p.answer(1))
+	share(t, p, p, Key{200}, p.answer(1))
+	if r := tellAbout(t, p, 5, Change{All: true}); r.Last != 5 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestNothingOfAPersonIsInRedis: what was put, told, changed and brought back leaves no trace that can be read.
+func TestNothingOfAPersonIsInRedis(t *testing.T) {
+	s := startRedis(t)
+	conn, err := net.Dial("tcp", s.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "MONITOR\r\n")
+	var seen bytes.Buffer
+	var reading sync.WaitGroup
+	ready := make(chan struct{})
+	reading.Go(func() {
+		in := bufio.NewReader(conn)
+		in.ReadString('\n') // +OK
+		close(ready)
+		io.Copy(&seen, in)
+	})
+	<-ready
+
+	peers := readyPeers(t, 2, s.address)
+	person := sample(4)
+	person.Holder.Name, person.Holder.IDNumber, person.Holder.Phone, person.Subject = "金丝雀", "000000190001010001", "19911112222", "canary-subject"
+	const scan = "https://canary.example/scan"
+	for i := range byte(3) {
+		e := peers[0].answer(1)
+		e.Record = person
+		share(t, peers[0], peers[1], Key{i}, e)
+	}
+	tellAbout(t, peers[0], 1, Change{Subject: person.Subject}, Change{Scan: scan}, Change{Document: person.Holder.IDNumber})
+	tellAbout(t, peers[1], 2, Change{Document: person.Holder.IDNumber})
+	before := peers[0].shared.era.Load()
+	s.do("XADD", peers[0].shared.stream, "*", "e", "x")
+	eventually(t, 2*time.Second, "the notices are begun anew", func() bool { return peers[0].shared.era.Load() != before })
+	settled(t, peers...)
+	share(t, peers[0], peers[1], Key{7}, &Entry{Record: person, ObservedAt: time.Now(), Began: peers[0].marks.Position()})
+	tellAbout(t, peers[1], 3, Change{Scan: scan})
+
+	var kept bytes.Buffer
+	for _, key := range s.do("KEYS", "*").([]any) {
+		fmt.Fprintf(&kept, "%v ", key)
+		switch kind := s.do("TYPE", key); kind {
+		case "string":
+			fmt.Fprintf(&kept, "%s\n", s.do("GET", key))
+		case "stream":
+			fmt.Fprintf(&kept, "%s\n", s.do("XRANGE", key, "-", "+"))
+		case "hash":
+			fmt.Fprintf(&kept, "%s\n", s.do("HGETALL", key))
+		default:
+			t.Errorf("a %v", kind)
+		}
+		fmt.Fprintf(&kept, "%s\n", s.do("DUMP", key))
+	}
+	conn.Close()
+	reading.Wait()
+	if !bytes.Contains(seen.Bytes(), []byte("xadd")) && !bytes.Contains(seen.Bytes(), []byte("XADD")) {
+		t.Fatal("MONITOR shows no notice")
+	}
+	if !bytes.Contains(kept.Bytes(), []byte(":a:")) || !bytes.Contains(kept.Bytes(), []byte("suishen")) {
+		t.Fatal("nothing is kept")
+	}
+	text := strings.ToLower(kept.String() + seen.String() + peers[0].log.String())
+	for _, s := range []string{person.Holder.Name, person.Holder.IDNumber, person.Holder.Phone, person.Subject, scan, "canary", "\\xe9\\x87\\x91", string(secret)} {
+		if strings.Contains(text, strings.ToLower(s)) {
+			t.Errorf("%q can be read in Redis", s)
+		}
+	}
+}
+
+func TestASharedMemoryIsNotOpenedWithAWrongConfiguration(t *testing.T) {
+	good := SharedConfig{Addresses: []string{"redis://127.0.0.1:1"}, Secret: secret}
+	for what, spoil := range map[string]func(*SharedConfig){
+		"a short secret":       func(c *SharedConfig) { c.Secret = secret[1:] },
+		"a prefix with a slot": func(c *SharedConfig) { c.Prefix = "{x}" },
+		"no address":           func(c *SharedConfig) { c.Addresses = nil },
+		"two servers":          func(c *SharedConfig) { c.Addresses = []string{"redis://a", "redis://b"} },
+		"another scheme":       func(c *SharedConfig) { c.Addresses = []string{"http://:hunter2@a"} },
+		"no host":              func(c *SharedConfig) { c.Addresses = []string{"redis:///0"} },
+		"a named database":     func(c *SharedConfig) { c.Addresses = []string{"redis://a/b"} },
+		"a parameter":          func(c *SharedConfig) { c.Addresses = []string{"redis://a?pool_size=9"} },
+	} {
+		c := good
+		spoil(&c)
+		s, err := OpenShared(c, NewMarks(testLife, func() time.Duration { return 0 }))
+		if err == nil {
+			s.Close()
+			t.Errorf("%s is taken", what)
+		} else if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("the error tells a password: %v", err)
+		}
+	}
+}
