@@ -25,6 +25,8 @@ type Party struct {
 	Purposes []string
 	// Services are the services it may call, of those that its roles allow. Empty: all that its roles allow.
 	Services []string
+	// Systems are those that a platform runs, by the ids under which it tells of changes.
+	Systems []string
 	// Rate is how many calls a second it may make; 0: no limit. A second's worth (at least one call) may come at once.
 	Rate float64
 }
@@ -48,6 +50,9 @@ func (p *Party) Purpose(named string) (string, bool) {
 func (p *Party) MayUse(service string) bool {
 	return len(p.Services) == 0 || slices.Contains(p.Services, service)
 }
+
+// Runs says whether a system is the party's own.
+func (p *Party) Runs(system string) bool { return slices.Contains(p.Systems, system) }
 
 // Parties is an immutable table of callers, safe for concurrent use.
 type Parties struct {
@@ -86,6 +91,8 @@ func (p *Party) check() error {
 		return errors.New("publicKey: give the PEM file of its SM2 public key")
 	case !(p.Rate >= 0) || math.IsInf(p.Rate, 1):
 		return errors.New("rate: give calls a second, 0 for no limit")
+	case len(p.Systems) > 0 && !p.Roles.Has(standard.RolePlatform):
+		return errors.New("systems: only a platform runs systems: give it the role platform, or leave them out")
 	}
 	for _, purpose := range p.Purposes {
 		if n := utf8.RuneCountInString(purpose); n < 1 || n > 64 {

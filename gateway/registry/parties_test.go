@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"tongma/standard"
 	"tongma/standard/sm"
 )
 
@@ -52,6 +53,7 @@ func TestABadListOfPartiesIsRefusedWithEveryReason(t *testing.T) {
 		{"no public key", []Party{with(func(p *Party) { p.Key = nil })}, []string{"publicKey:"}},
 		{"negative rate", []Party{with(func(p *Party) { p.Rate = -1 })}, []string{"rate:"}},
 		{"empty purpose", []Party{with(func(p *Party) { p.Purposes = []string{""} })}, []string{"purposes:"}},
+		{"systems of a gate", []Party{with(func(p *Party) { p.Systems = []string{"suishen"} })}, []string{"systems:", "platform"}},
 		{"same id twice", []Party{good, good}, []string{"caller 2", "already"}},
 		{"two mistakes", []Party{{KeyID: "k", Key: key}, {ID: "b", Key: key}}, []string{"caller 1", "caller 2"}},
 	} {
@@ -90,6 +92,21 @@ func TestThePurposeIsFromTheGrantedList(t *testing.T) {
 		if ok != c.ok || ok && got != c.want {
 			t.Errorf("granted %q, named %q: %q, %v; want %q, %v", c.granted, c.named, got, ok, c.want, c.ok)
 		}
+	}
+}
+
+func TestAPlatformRunsWhatItsListSays(t *testing.T) {
+	p := &Party{ID: "p", KeyID: "k", Key: testKey(t), Roles: standard.RolesOf(standard.RolePlatform), Systems: []string{"yuekang", "sheni"}}
+	if _, err := NewParties([]Party{*p}); err != nil {
+		t.Fatal(err)
+	}
+	for system, want := range map[string]bool{"yuekang": true, "sheni": true, "suishen": false, "": false} {
+		if p.Runs(system) != want {
+			t.Errorf("runs %q: %v", system, !want)
+		}
+	}
+	if (&Party{Roles: standard.RolesOf(standard.RolePlatform)}).Runs("suishen") {
+		t.Error("a platform without a list runs everything")
 	}
 }
 
