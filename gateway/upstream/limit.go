@@ -41,7 +41,8 @@ type figures struct {
 // How the limit moves.
 const (
 	limitLeast   = 16                     // the least is this part of the most
-	limitFirst   = 4                      // and what a new node begins with is this part
+	limitFirst   = 4                      // what a new node begins with is this part,
+	limitFew     = 8                      // but not fewer, so that a hanging system is soon known to hang
 	windowTime   = 100 * time.Millisecond // a window is at least so long
 	windowRounds = 3                      // and has so many calls for each that was under way at once
 	limitLonger  = 1.5                    // calls that take so many times the usual may be waiting for each other
@@ -54,7 +55,8 @@ const (
 
 func newLimit(most int) limit {
 	m := float64(max(most, 1))
-	return limit{least: math.Ceil(m / limitLeast), most: m, now: math.Ceil(m / limitFirst), ramps: true}
+	first := min(max(math.Ceil(m/limitFirst), limitFew), m)
+	return limit{least: math.Ceil(m / limitLeast), most: m, now: first, ramps: true}
 }
 
 // slots is the limit in whole calls.

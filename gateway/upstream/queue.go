@@ -106,7 +106,7 @@ func (w *waiter) ends() time.Time {
 func (g *Guarded) join(d *Demand, now time.Time) (*waiter, *adapters.Fault) {
 	_, p := d.now()
 	w := &waiter{demand: d, since: now, until: now.Add(g.limits.Timeout), lane: p}
-	if expected := g.expectedWait(p); expected > w.ends().Sub(now) {
+	if expected := g.expectedWait(p); expected >= w.ends().Sub(now) {
 		return nil, overloaded("it would be answered too late", expected)
 	}
 	if g.queue.len() >= g.queue.most {
