@@ -40,6 +40,16 @@
 //   - [Descriptor.WriteKey] writes all that an answer depends on, and nothing else.
 //   - A fault that no reply had a part in is Blameless: a scan of which no request can be made says nothing about the backend.
 //
+// # What a verification costs
+//
+// With its replies at hand, 6 (随申码) to 12 µs (河北健康码) on one core of an EPYC that nothing else keeps busy, and 43 to 93
+// allocations; `make bench BENCH='-only 10'` measures the costliest. Of the time of 河北健康码, whose reply is JSON in JSON, 45 % is
+// reading that, most of it the making of maps; 20 % is the machine and what it looks up, 5 % the other functions, 10 % the request and
+// the reply's headers, and the rest names, the record and the run itself.
+//
+//	go test -run '^$' -bench Verify/hebei -cpuprofile cpu.prof ./adapters/descriptor
+//	go tool pprof -top -cum cpu.prof
+//
 // # Tools
 //
 // [Format] writes a descriptor as all of them are written, [Schema] is for editors, [Descriptor.Describe] says in plain words what
