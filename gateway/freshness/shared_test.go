@@ -28,6 +28,7 @@ import (
 // server is a redis-server of the test's own.
 type server struct {
 	t       *testing.T
+	program string // one program serves and checks dumps, as its first argument says
 	address string
 	args    []string
 	process *exec.Cmd
@@ -37,14 +38,15 @@ type server struct {
 // startRedis starts one on a free port of the loopback address, which keeps nothing on disk.
 func startRedis(t *testing.T, args ...string) *server {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip("no redis-server: nothing of the shared memory is tested (Debian package: redis-server)")
+	program, err := exec.LookPath("redis-check-rdb")
+	if err != nil {
+		t.Skip("no Redis: nothing of the shared memory is tested (Debian package: redis-tools)")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, address: l.Addr().String(), args: args}
+	s := &server{t: t, program: program, address: l.Addr().String(), args: args}
 	l.Close()
 	s.admin = redis.NewClient(&redis.Options{Addr: s.address, Protocol: 2, DisableIdentity: true})
 	s.start()
@@ -58,13 +60,13 @@ func startRedis(t *testing.T, args ...string) *server {
 func (s *server) start() {
 	s.t.Helper()
 	_, port, _ := net.SplitHostPort(s.address)
-	s.process = exec.Command("redis-server", append([]string{
-		"--bind", "127.0.0.1", "--port", port, "--dir", s.t.TempDir(), "--save", "", "--appendonly", "no",
-	}, s.args...)...)
+	s.process = &exec.Cmd{Path: s.program, Args: append([]string{
+		"redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", s.t.TempDir(), "--save", "", "--appendonly", "no",
+	}, s.args...)}
 	if err := s.process.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	eventually(s.t, 10*time.Second, "redis-server answers", func() bool { return s.admin.Ping(s.t.Context()).Err() == nil })
+	eventually(s.t, 10*time.Second, "Redis answers", func() bool { return s.admin.Ping(s.t.Context()).Err() == nil })
 }
 
 func (s *server) kill() {
