@@ -19,11 +19,11 @@ import (
 func sandboxCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sandbox",
-		Short: "Show the demo's people, or break one of its backends",
+		Short: "Show the demo's people, or break or slow one of its backends",
 		Args:  cobra.ArbitraryArgs,
 		RunE:  needSubcommand,
 	}
-	cmd.AddCommand(sandboxPeopleCommand(), sandboxFaultCommand())
+	cmd.AddCommand(sandboxPeopleCommand(), sandboxFaultCommand(), sandboxCapacityCommand())
 	return cmd
 }
 
@@ -126,26 +126,40 @@ func listFaults(out io.Writer, asJSON bool) error {
 
 // setFault tells a backend of the running demo which fault to show.
 func setFault(ctx context.Context, dir, system, kind string) error {
-	info, err := readDemo(dir)
+	info, err := readSandbox(dir, system)
 	if err != nil {
 		return err
-	}
-	if len(info.Sandbox) == 0 {
-		return misuse("start the demo without --upstream", "this demo has no sandbox: its backends are elsewhere")
-	}
-	if _, ok := info.Sandbox[system]; !ok {
-		return misuse("see `tongma sandbox people`", "no system %q in the sandbox", system)
 	}
 	if kind != sandbox.Off && !slices.ContainsFunc(sandbox.Faults(), func(f sandbox.Fault) bool { return f.Kind == kind }) {
 		return misuse("`tongma sandbox fault` lists the kinds", "no fault %q", kind)
 	}
-	body, err := json.Marshal(map[string]string{"system": system, "kind": kind})
+	return tellSandbox(ctx, info, dir, "/_sandbox/fault", map[string]string{"system": system, "kind": kind})
+}
+
+// readSandbox reads demo.json of a demo whose sandbox plays the system.
+func readSandbox(dir, system string) (*demoInfo, error) {
+	info, err := readDemo(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(info.Sandbox) == 0 {
+		return nil, misuse("start the demo without --upstream", "this demo has no sandbox: its backends are elsewhere")
+	}
+	if _, ok := info.Sandbox[system]; !ok {
+		return nil, misuse("see `tongma sandbox people`", "no system %q in the sandbox", system)
+	}
+	return info, nil
+}
+
+// tellSandbox makes an admin call to the sandbox of a running demo.
+func tellSandbox(ctx context.Context, info *demoInfo, dir, path string, ask any) error {
+	body, err := json.Marshal(ask)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, info.Admin+"/_sandbox/fault", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, info.Admin+path, bytes.NewReader(body))
 	if err != nil {
 		return fail(err, "")
 	}

@@ -66,7 +66,7 @@ func round(v float64) float64 { return math.Round(v*10) / 10 }
 // span writes milliseconds as people do.
 func span(ms float64) string {
 	switch {
-	case ms >= 1000:
+	case ms >= 999.5:
 		return fmt.Sprintf("%.3g s", ms/1000)
 	case ms >= 1:
 		return fmt.Sprintf("%.3g ms", ms)
@@ -195,7 +195,7 @@ func stack(y, v, top float64) part {
 // nice is the next number of one digit and zeros, so that the axis has round marks.
 func nice(v float64) float64 {
 	unit := math.Pow(10, math.Floor(math.Log10(v)))
-	for _, m := range []float64{1, 2, 4, 8, 10} {
+	for _, m := range []float64{1, 2, 4, 6, 8, 10} {
 		if m*unit >= v {
 			return m * unit
 		}
@@ -212,21 +212,42 @@ func thin(points []Point, n int) []Point {
 	var list []Point
 	began := 0.0
 	for i := 0; i < len(points); i += each {
-		group := points[i:min(i+each, len(points))]
-		sum := Point{Second: group[len(group)-1].Second}
-		last, whole := began, sum.Second-began
-		for _, p := range group {
-			share := (p.Second - last) / whole
-			sum.Good += p.Good * share
-			sum.Refused += p.Refused * share
-			sum.Failed += p.Failed * share
-			sum.P50, sum.P99 = max(sum.P50, p.P50), max(sum.P99, p.P99)
-			last = p.Second
-		}
+		sum := together(began, points[i:min(i+each, len(points))])
 		began = sum.Second
 		list = append(list, sum)
 	}
 	return list
+}
+
+// together makes one of neighbours, the first of which began at that second.
+func together(began float64, group []Point) Point {
+	sum := Point{Second: group[len(group)-1].Second}
+	last, whole := began, sum.Second-began
+	for _, p := range group {
+		share := (p.Second - last) / whole
+		sum.Good += p.Good * share
+		sum.Refused += p.Refused * share
+		sum.Failed += p.Failed * share
+		sum.P50, sum.P99 = max(sum.P50, p.P50), max(sum.P99, p.P99)
+		last = p.Second
+	}
+	return sum
+}
+
+// shortest is how long a point of time must be, in seconds, to tell a rate.
+const shortest = 0.25
+
+// whole puts a last point that is too short to the one before.
+func whole(points []Point) []Point {
+	n := len(points)
+	if n < 2 || points[n-1].Second-points[n-2].Second >= shortest {
+		return points
+	}
+	began := 0.0
+	if n > 2 {
+		began = points[n-3].Second
+	}
+	return append(points[:n-2], together(began, points[n-2:]))
 }
 
 // grouped writes a number with a comma after each three digits.

@@ -18,6 +18,7 @@ import (
 
 	"tongma/gateway"
 	"tongma/gateway/api"
+	"tongma/gateway/freshness"
 	"tongma/gateway/registry"
 	"tongma/standard"
 	"tongma/standard/sm"
@@ -28,6 +29,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // far is a real server of the interface, in front of a gateway that answers by the scan's first word.
 type far struct {
+	api.Gateway // whatever else a gateway can do is not called here
+
 	t       testing.TB
 	key     *sm.PrivateKey
 	caller  *sm.PrivateKey
@@ -64,7 +67,9 @@ func (f *far) Verify(_ context.Context, c gateway.Call) (*standard.Verification,
 	return v, nil
 }
 
-func (f *far) Systems() []gateway.System { return nil }
+func (f *far) Tell(context.Context, *freshness.Notice) (freshness.Receipt, error) {
+	return freshness.Receipt{}, freshness.ErrFeed
+}
 
 func newKey(t testing.TB) *sm.PrivateKey {
 	t.Helper()

@@ -144,8 +144,21 @@ func TestLongRunsAreDrawnInFewBarsThatAddUp(t *testing.T) {
 	}
 }
 
+func TestAPointTooShortToTellARateGoesToTheOneBefore(t *testing.T) {
+	list := whole([]Point{{Second: 1, Good: 100}, {Second: 2, Good: 100}, {Second: 2.1, Good: 310, P99: 3}})
+	if len(list) != 2 || list[1].Second != 2.1 || math.Abs(list[1].Good-131/1.1) > 1e-9 || list[1].P99 != 3 {
+		t.Errorf("%+v", list)
+	}
+	if list := whole([]Point{{Second: 1}, {Second: 2}}); len(list) != 2 {
+		t.Errorf("%+v", list)
+	}
+	if list := whole([]Point{{Second: 0.1, Good: 5}}); len(list) != 1 {
+		t.Errorf("%+v", list)
+	}
+}
+
 func TestAxesHaveRoundMarks(t *testing.T) {
-	for v, want := range map[float64]float64{1: 1, 990: 1000, 1001: 2000, 3.2: 4, 41: 80, 81: 100} {
+	for v, want := range map[float64]float64{1: 1, 990: 1000, 1001: 2000, 3.2: 4, 41: 60, 61: 80, 81: 100} {
 		if got := nice(v); got != want {
 			t.Errorf("%v: up to %v, want %v", v, got, want)
 		}

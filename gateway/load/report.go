@@ -19,9 +19,12 @@ type Report struct {
 
 	Requests int64   `json:"requests"` // those that were due
 	Rate     float64 `json:"rate"`     // requests a second that had their answer or refusal
+	Queued   int64   `json:"queued"`   // those sent more than 10 ms after they were due: no connection was free, or no time
 	Good     int64   `json:"good"`     // answered with another outcome than unavailable
 	GoodRate float64 `json:"goodRate"` // a second
 	Latency  Latency `json:"latency"`  // of all requests, also those that failed
+
+	Percentiles []Quantile `json:"percentiles"` // of Latency, the longest at the end
 
 	By       []Dimension `json:"by"`
 	Trust    Trust       `json:"trust"`
@@ -108,7 +111,7 @@ func newReport(p *Plan, s, warmed *shard) *Report {
 			URL: p.URL, Gateway: p.GatewayID, Caller: p.Rid, Sign: string(p.Sign), Rate: p.Rate, Connections: p.Connections,
 			Seconds: p.Duration.Seconds(), Hit: p.Hit, Warm: p.Warm, Verify: p.Verify, PatienceMs: ms(p.Patience.Microseconds()),
 		},
-		Requests: s.all.TotalCount(), Good: s.counts.Good, Latency: latencyOf(s.all), Curve: curveOf(s.all),
+		Requests: s.all.TotalCount(), Good: s.counts.Good, Latency: latencyOf(s.all), Percentiles: percentilesOf(s.all), Curve: curveOf(s.all),
 		Failures: append([]string{}, slices.Concat(warmed.shown, s.shown)...),
 		Trust: Trust{
 			Checked: s.counts.Checked, Differing: s.counts.Differing, RetryAfter: s.counts.RetryAfter,
@@ -168,6 +171,21 @@ func latencyOf(h *hdrhistogram.Histogram) Latency {
 }
 
 func ms(us int64) float64 { return float64(us) / 1000 }
+
+// percentilesOf gives the usual ones, as far as there are requests enough to tell them from the longest.
+func percentilesOf(h *hdrhistogram.Histogram) []Quantile {
+	list := []Quantile{}
+	total := float64(h.TotalCount())
+	if total == 0 {
+		return list
+	}
+	for _, q := range []float64{0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9995, 0.9999, 0.99999} {
+		if (1-q)*total > 1-1e-6 {
+			list = append(list, Quantile{q, ms(h.ValueAtPercentile(100 * q))})
+		}
+	}
+	return append(list, Quantile{1, ms(h.Max())})
+}
 
 // stepsPerNine is how many points the curve has from 0 to 0.9, from there to 0.99, and so on.
 const stepsPerNine = 12

@@ -28,7 +28,8 @@ type run struct {
 	tally  tally
 	began  time.Time
 	done   atomic.Int64
-	dry    atomic.Bool // the source had no more
+	queued atomic.Int64 // requests that were sent later than soon
+	dry    atomic.Bool  // the source had no more
 }
 
 // Run puts the load on. watch, if not nil, is told once a second how far it is. When ctx ends the run stops, and the report is of
@@ -129,7 +130,8 @@ func (r *run) measure(ctx context.Context, warmed *shard) *Report {
 	took := time.Since(r.began)
 	watched()
 	report := newReport(r.plan, r.tally.merged(), warmed)
-	report.Began, report.Timeline = r.began, points
+	report.Began, report.Timeline = r.began, whole(points)
+	report.Queued = r.queued.Load()
 	report.took(took)
 	report.Interrupted, report.Exhausted = ctx.Err() != nil, r.dry.Load()
 	return report
@@ -188,6 +190,9 @@ func (r *run) open(ctx context.Context) {
 	})
 }
 
+// soon is how long after it was due a request may be sent without being counted: no connection was free, or the machine is busy.
+const soon = 10 * time.Millisecond
+
 // send asks at last what was due at that moment.
 func (w *worker) send(ctx context.Context, stop func(), due time.Time) {
 	switch {
@@ -200,6 +205,9 @@ func (w *worker) send(ctx context.Context, stop func(), due time.Time) {
 			w.dry.Store(true)
 			stop()
 			return
+		}
+		if time.Since(due) > soon {
+			w.queued.Add(1)
 		}
 		w.ask(ctx, q, due)
 	}
