@@ -92,7 +92,10 @@ const (
 	dialTime  = 500 * time.Millisecond
 )
 
-var validPrefix = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+var prefixes = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// ValidPrefix says whether the names of shared keys may begin with prefix.
+func ValidPrefix(prefix string) bool { return prefixes.MatchString(prefix) }
 
 // OpenShared begins to follow the notices, which marks are made from until [Shared.Close]. From now on marks are sure only while
 // Redis says again and again that nothing was missed. A Redis that is not there is no error: it is looked for until it is.
@@ -133,7 +136,7 @@ func (c SharedConfig) withDefaults() (SharedConfig, error) {
 	if c.Prefix == "" {
 		c.Prefix = DefaultPrefix
 	}
-	if !validPrefix.MatchString(c.Prefix) {
+	if !ValidPrefix(c.Prefix) {
 		return c, errors.New("freshness: the prefix of shared keys is not 1 to 64 of A-Z a-z 0-9 . _ -")
 	}
 	if c.Now == nil {

@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"tongma/adapters"
+	"tongma/gateway/freshness"
 	"tongma/gateway/registry"
 	"tongma/standard"
 	"tongma/standard/sm"
@@ -38,6 +39,8 @@ type Config struct {
 	Drain time.Duration
 	// CacheRecords is how many records the memory holds; 0 means the gateway's default.
 	CacheRecords int
+	// Shared is where this node shares answers and change notices with others of the same gateway; nil: it is the only one.
+	Shared *freshness.SharedConfig
 	// Log is told of troubles, and at level debug of every call. Nil means standard error, from level info.
 	Log *slog.Logger
 	// SecondEngine says that the file asks for the second implementation of SM2, SM3 and SM4. Who links it gives it to [Config.Use].
@@ -90,6 +93,7 @@ func (r *reader) config(cfg *Config, root *yaml.Node) {
 		"cache": func(n *yaml.Node) {
 			r.members(n, "cache", map[string]func(*yaml.Node){"records": r.whole(&cfg.CacheRecords, "records", 1, 100_000_000)})
 		},
+		"shared":   func(n *yaml.Node) { cfg.Shared = r.shared(n) },
 		"log":      func(n *yaml.Node) { r.log(cfg, n) },
 		"engine":   choice(r, &cfg.SecondEngine, "engine", map[string]bool{"fast": false, "second": true}),
 		"adapters": keep(&dirs),
