@@ -44,7 +44,7 @@
 //
 // With its replies at hand, 6 (随申码) to 12 µs (河北健康码) on one core of an EPYC that nothing else keeps busy, and 43 to 93
 // allocations; `make bench BENCH='-only 10'` measures the costliest. Of the time of 河北健康码, whose reply is JSON in JSON, 45 % is
-// reading that, most of it the making of maps; 20 % is the machine and what it looks up, 5 % the other functions, 10 % the request and
+// reading that, two fifths of it the making of maps; 20 % is the machine and what it looks up, 5 % the other functions, 7 % the request and
 // the reply's headers, and the rest names, the record and the run itself.
 //
 //	go test -run '^$' -bench Verify/hebei -cpuprofile cpu.prof ./adapters/descriptor
