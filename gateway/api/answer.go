@@ -120,7 +120,7 @@ func send(w http.ResponseWriter, code *wire.Code, mediaType []string, body []byt
 	h["Content-Type"] = mediaType
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	h["Cache-Control"] = noStore
-	if code.Status == http.StatusTooManyRequests || code == wire.CodeOverloaded {
+	if code.Status == http.StatusTooManyRequests || code == wire.CodeOverloaded || code == wire.CodeFeed {
 		h["Retry-After"] = aSecond
 	}
 	w.WriteHeader(code.Status)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"hash"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -47,6 +49,14 @@ type buffers struct {
 
 func newBuffers() *buffers { return &buffers{out: newEnvelope(), hash: sm.New()} }
 
+// back puts them into the pool, but for a body's that few calls need.
+func (b *buffers) back(pool *sync.Pool) {
+	if cap(b.body) > 2*wire.MaxBody {
+		b.body = nil
+	}
+	pool.Put(b)
+}
+
 // digest is sm.Sum without its allocations, which would be a tenth of a call's.
 func (b *buffers) digest(data []byte) sm.Digest { return b.digestBy(b.hash, data) }
 
@@ -68,7 +78,7 @@ func (s *Server) signed(path string, may service, h handler) echo.HandlerFunc {
 		x := s.newCall(c)
 		data, err := x.run(may, h)
 		code := x.answer(data, err)
-		s.buffers.Put(x.buffers)
+		x.buffers.back(&s.buffers)
 		meter.count(code, s.cfg.Now().Sub(x.began))
 		s.logAccess(x.r, path, x.id, code)
 		return nil
@@ -83,7 +93,7 @@ func (s *Server) newCall(c echo.Context) *call {
 // run checks the call and hands it to its handler. A panic becomes an error that tells nothing of the inside.
 func (x *call) run(may service, h handler) (data any, err error) {
 	defer x.s.recovered(x.id, &err)
-	if err := x.readBody(); err != nil {
+	if err := x.readBody(cmp.Or(may.maxBody, wire.MaxBody)); err != nil {
 		return nil, err
 	}
 	// Counted only now: whoever sends a body slowly, or the half of one, takes no place from others.
@@ -116,20 +126,20 @@ var errPanic = errors.New("panic")
 const firstRead = 4 << 10
 
 // readBody reads the request's body, and of one that is too long at most one byte too many. It is the check of the size, which comes first.
-func (x *call) readBody() error {
-	if x.r.ContentLength > wire.MaxBody {
+func (x *call) readBody(most int64) error {
+	if x.r.ContentLength > most {
 		return x.tooLarge()
 	}
 	if n := min(x.r.ContentLength, firstRead); n >= int64(cap(x.body)) {
 		x.body = make([]byte, 0, n+1) // one more, so that the end is found without growing
 	}
 	x.body = x.body[:0]
-	body := io.LimitReader(x.r.Body, wire.MaxBody+1)
+	body := io.LimitReader(x.r.Body, most+1)
 	for {
 		n, err := body.Read(x.body[len(x.body):cap(x.body)])
 		x.body = x.body[:len(x.body)+n]
 		switch {
-		case len(x.body) > wire.MaxBody:
+		case int64(len(x.body)) > most:
 			return x.tooLarge()
 		case errors.Is(err, io.EOF):
 			x.bodySum = x.digest(x.body)

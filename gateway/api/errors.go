@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"tongma/gateway"
+	"tongma/gateway/freshness"
 	"tongma/standard"
 	"tongma/standard/wire"
 )
@@ -29,8 +30,11 @@ func (s *Server) refusal(id string, err error) *wire.Refusal {
 			return wire.Refuse(code, e.Error())
 		}
 	}
-	if errors.Is(err, gateway.ErrClosed) {
+	switch {
+	case errors.Is(err, gateway.ErrClosed):
 		return wire.Refuse(wire.CodeDraining, "")
+	case errors.Is(err, freshness.ErrFeed):
+		return wire.Refuse(wire.CodeFeed, "")
 	}
 	if !errors.Is(err, errPanic) { // logged already, with its place
 		s.cfg.Log.Error("a call failed", "requestId", id, "err", err)

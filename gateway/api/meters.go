@@ -14,6 +14,8 @@ import (
 type meters struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
+	notices  *prometheus.CounterVec
+	changes  *prometheus.CounterVec
 }
 
 // routeMeter is what one route counts with, looked up once.
@@ -33,8 +35,16 @@ func newMeters(to prometheus.Registerer) (meters, error) {
 			Help:    "Time from the first check of a request to its answer, by route.",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"route"}),
+		notices: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tongma_change_notices_total",
+			Help: "Change notices of a system's platform: heartbeat, changes, repeated, missed (numbers before it never came), undelivered (to be repeated).",
+		}, []string{"system", "result"}),
+		changes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tongma_changes_total",
+			Help: "Changes that were marked, by system and what they name: subject, scan, document, all.",
+		}, []string{"system", "kind"}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.duration} {
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.notices, m.changes} {
 		if err := to.Register(c); err != nil {
 			return meters{}, err
 		}

@@ -197,6 +197,9 @@ func samples(t *testing.T, s *station) map[string]func() (*request, *reply) {
 		"batch":          signed(pathBatch, "officer", `{"items":[`+goodBody+`,{"scan":"dead","place":{"region":"110000"}},`+goodBody+`]}`),
 		"batch, limited": signed(pathBatch, "slow", `{"items":[`+strings.TrimSuffix(strings.Repeat(goodBody+",", 5), ",")+`]}`),
 		"session":        signed(pathSessions, "officer", `{"services":["verify"],"lifetimeS":60,"device":"gate 7"}`),
+		"notice":         signed(pathChanges, "platform", goodNotice),
+		"heartbeat":      signed(pathChanges, "platform", `{"system":"suishen","seq":43,"changes":[]}`),
+		"future":         signed(pathChanges, "platform", `{"system":"suishen","seq":1,"changes":[{"all":true,"at":"2022-03-02T10:00:00Z"}]}`),
 		"gateway":        get(pathGateway),
 		"openapi":        get(pathOpenAPI),
 		"health":         get(pathHealth),
@@ -295,6 +298,10 @@ func TestBrokenAnswersAreNotAsDescribed(t *testing.T) {
 		{"too old", `"serverTime":`, `"time":`},
 		{"too old", `"data":{`, `"data":{"x":1,`},
 		{"forbidden", `"code":"40301"`, `"code":"40399"`},
+		{"notice", `"missed":0`, `"missed":-1`},
+		{"notice", `"last":42`, `"last":42,"first":true`},
+		{"notice", `"repeated":false`, `"repeated":0`},
+		{"future", `"serverTime":`, `"time":`},
 	} {
 		r, a := all[c.sample]()
 		if !bytes.Contains(a.body, []byte(c.old)) {

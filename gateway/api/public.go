@@ -16,6 +16,7 @@ const (
 	pathSessions      = "/v1/sessions"
 	pathVerifications = "/v1/verifications"
 	pathBatch         = "/v1/verifications/batch"
+	pathChanges       = "/v1/changes"
 	pathGateway       = "/v1/gateway"
 	pathOpenAPI       = "/openapi.yaml"
 	pathHealth        = "/healthz"
@@ -55,6 +56,7 @@ func (s *Server) routes() *echo.Echo {
 	e.POST(pathSessions, s.signed(pathSessions, apply, s.applySession))
 	e.POST(pathVerifications, s.signed(pathVerifications, verify, s.verifyOne))
 	e.POST(pathBatch, s.signed(pathBatch, verify, s.verifyBatch))
+	e.POST(pathChanges, s.signed(pathChanges, notify, s.tellChanges))
 
 	for path, h := range map[string]func() (any, error){
 		pathGateway: s.describe,

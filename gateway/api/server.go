@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"tongma/gateway"
+	"tongma/gateway/freshness"
 	"tongma/gateway/registry"
 	"tongma/standard"
 	"tongma/standard/sm"
@@ -39,6 +40,8 @@ const maxRunning = 4096
 type Gateway interface {
 	Verify(ctx context.Context, call gateway.Call) (*standard.Verification, error)
 	Systems() []gateway.System
+	// Tell has a change notice marked on every node. Its error may be [freshness.ErrFeed].
+	Tell(ctx context.Context, n *freshness.Notice) (freshness.Receipt, error)
 }
 
 // Config is what a server needs. All of it is required.

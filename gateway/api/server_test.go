@@ -23,6 +23,7 @@ import (
 
 	"tongma/adapters"
 	"tongma/gateway"
+	"tongma/gateway/freshness"
 	"tongma/gateway/registry"
 	"tongma/standard"
 	"tongma/standard/sm"
@@ -43,6 +44,7 @@ type station struct {
 	caller *sm.PrivateKey // of all callers
 	nonces atomic.Int64
 	verify func(context.Context, gateway.Call) (*standard.Verification, error)
+	tell   func(*freshness.Notice) (freshness.Receipt, error)
 }
 
 // Verify makes a station the gateway behind its own server.
@@ -50,9 +52,17 @@ func (s *station) Verify(ctx context.Context, c gateway.Call) (*standard.Verific
 	return s.verify(ctx, c)
 }
 
-// Systems gives one system.
+// Tell takes a notice.
+func (s *station) Tell(_ context.Context, n *freshness.Notice) (freshness.Receipt, error) {
+	return s.tell(n)
+}
+
+// Systems gives one system, whose backend answers for a further one.
 func (s *station) Systems() []gateway.System {
-	return []gateway.System{{Info: adapters.Info{System: "suishen", Name: standard.Text{Zh: "随申码", En: "Suishen Code"}, Region: "310000", Provenance: standard.FromObserved}}}
+	return []gateway.System{{Info: adapters.Info{
+		System: "suishen", Name: standard.Text{Zh: "随申码", En: "Suishen Code"}, Region: "310000", Provenance: standard.FromObserved,
+		Systems: []adapters.System{{ID: "further", Name: standard.Text{Zh: "另码", En: "Further Code"}, Region: "310000"}},
+	}}}
 }
 
 func (s *station) now() time.Time        { return time.UnixMilli(s.clock.Load()) }
@@ -93,7 +103,8 @@ func testParties(key *sm.PublicKey) []registry.Party {
 		{ID: "two-purposes", Roles: standard.RolesOf(standard.RoleGate), Purposes: []string{"entry", "visit"}},
 		{ID: "medical", Roles: standard.RolesOf(standard.RoleMedical), Purposes: all},
 		{ID: "tester", Roles: standard.RolesOf(standard.RoleTester), Purposes: all},
-		{ID: "platform", Roles: standard.RolesOf(standard.RolePlatform), Purposes: all},
+		{ID: "platform", Roles: standard.RolesOf(standard.RolePlatform), Purposes: all, Systems: []string{"suishen"}},
+		{ID: "platform-2", Roles: standard.RolesOf(standard.RolePlatform), Systems: []string{"further"}},
 		{ID: "privacy", Roles: standard.RolesOf(standard.RolePrivacy, standard.RoleOperator), Purposes: all},
 		{ID: "query-only", Roles: standard.RolesOf(standard.RoleGate), Purposes: all, Services: []string{"query"}},
 		{ID: "slow", Roles: standard.RolesOf(standard.RoleGate), Purposes: all, Rate: 3},
@@ -121,7 +132,7 @@ func start(t testing.TB) *station { return startWith(t, newSetUp(t)) }
 
 func startWith(t testing.TB, with setUp) *station {
 	t.Helper()
-	s := &station{t: t, caller: with.caller, verify: green}
+	s := &station{t: t, caller: with.caller, verify: green, tell: inOrder}
 	s.clock.Store(testTime.UnixMilli())
 	nonces, err := registry.OpenNonces(with.marks, s.now)
 	if err != nil {
@@ -171,6 +182,11 @@ func (s *station) listen(serve func(net.Listener) error) string {
 		}
 	})
 	return l.Addr().String()
+}
+
+// inOrder takes every notice as the one that follows the last.
+func inOrder(n *freshness.Notice) (freshness.Receipt, error) {
+	return freshness.Receipt{Last: n.Seq}, nil
 }
 
 // green is a verification with every member that one can have.

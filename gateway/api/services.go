@@ -9,13 +9,16 @@ import (
 // service is one of the services (七项服务) of GB/T 38963 as far as callers are granted it, by its name in sessions and in the
 // configuration.
 type service struct {
-	name  string
-	roles standard.Roles // any of these may use it
+	name    string
+	roles   standard.Roles // any of these may use it
+	sm2     bool           // signed with the caller's own key always, never over a session
+	maxBody int64          // bytes of a request; 0: wire.MaxBody
 }
 
 var (
-	apply  = service{"apply", ^standard.Roles(0)} // 调用申请, cl. 6.5
-	verify = service{"verify", standard.RolesOf(standard.RoleGate, standard.RoleOfficer, standard.RoleMedical, standard.RoleTester)}
+	apply  = service{name: "apply", roles: ^standard.Roles(0), sm2: true} // 调用申请, cl. 6.5
+	verify = service{name: "verify", roles: standard.RolesOf(standard.RoleGate, standard.RoleOfficer, standard.RoleMedical, standard.RoleTester)}
+	notify = service{name: "notify", roles: standard.RolesOf(standard.RolePlatform), sm2: true, maxBody: wire.MaxNotice} // 变更通知
 )
 
 // granted are the services that a session may be asked for.
@@ -24,10 +27,9 @@ var granted = []service{verify}
 // authorise says whether the caller may use a service: by its roles, by its own list, and by its session.
 func (x *call) authorise(s service) error {
 	switch {
+	case s.sm2 && x.session != nil:
+		return wire.Refuse(wire.CodeSignType, "")
 	case s.name == apply.name:
-		if x.session != nil {
-			return wire.Refuse(wire.CodeSignType, "a session is applied for with the caller's SM2 key")
-		}
 		return nil
 	case x.party.Roles&s.roles == 0:
 		return wire.Refuse(wire.CodeService, "")

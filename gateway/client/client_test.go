@@ -20,6 +20,7 @@ import (
 
 	"tongma/gateway"
 	"tongma/gateway/api"
+	"tongma/gateway/freshness"
 	"tongma/gateway/registry"
 	"tongma/standard"
 	"tongma/standard/sm"
@@ -54,6 +55,10 @@ func (f *far) Verify(_ context.Context, c gateway.Call) (*standard.Verification,
 }
 
 func (f *far) Systems() []gateway.System { return nil }
+
+func (f *far) Tell(context.Context, *freshness.Notice) (freshness.Receipt, error) {
+	return freshness.Receipt{}, freshness.ErrFeed
+}
 
 func (f *far) now() time.Time {
 	return time.Now().Add(time.Duration(f.offset.Load()) * time.Millisecond)

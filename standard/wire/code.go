@@ -28,6 +28,8 @@ var (
 	CodeSystem    = &Code{"40013", 400, "system", "没有这个健康码系统", "no such system", "leave system out, or give the id of a system of this gateway"}
 	CodeField     = &Code{"40014", 400, "field", "成员取值超出范围", "a member is out of its bounds", "see the interface for the member's bounds"}
 
+	CodeFuture = &Code{"40015", 400, "future", "变更时间晚于网关时间", "a change is said to lie in the future", "set the clock by serverTime, and say when it changed"}
+
 	CodeUnsigned  = &Code{"40101", 401, "unsigned", "请求未签名", "the request is not signed", "sign it: see the interface, request text"}
 	CodeCaller    = &Code{"40102", 401, "unknown_caller", "未知的参与方或密钥", "unknown caller or key", "check X-Tongma-Rid and X-Tongma-Key, or register the key with the gateway"}
 	CodeTime      = &Code{"40103", 401, "time", "请求时间超出允许范围", "the request's time is not acceptable", "set the clock by serverTime, wait until notBefore if given, sign anew"}
@@ -39,11 +41,14 @@ var (
 	CodeService = &Code{"40301", 403, "service", "无权调用此服务", "this service is not granted to the caller", "ask the gateway's operator for the role, or apply for a session with the service"}
 	CodePurpose = &Code{"40302", 403, "purpose", "未获准用于此目的", "this purpose is not granted to the caller", "give a purpose from the granted list"}
 
+	CodeOwner = &Code{"40303", 403, "not_own_system", "不是该参与方的健康码系统", "the system is not the caller's own", "tell changes of your own system; the gateway's operator says whose it is"}
+
 	CodeRoute  = &Code{"40401", 404, "route", "没有这个接口", "no such interface", "see /openapi.yaml"}
 	CodeMethod = &Code{"40501", 405, "method", "此接口不支持该方法", "the interface does not have this method", "see the Allow header"}
 
 	CodeReference = &Code{"40901", 409, "reference", "同一业务号已用于不同的请求", "the reference was used with another body", "take a new reference for a new request"}
-	CodeTooLarge  = &Code{"41301", 413, "too_large", "请求体超过64KiB", "the body is larger than 64 KiB", "split the batch"}
+	CodeTooLarge  = &Code{"41301", 413, "too_large", "请求体过大", "the body is too large", "split it: 64 KiB a call, 256 KiB a change notice; if everything has changed, say all"}
+	CodeCrowded   = &Code{"41302", 413, "too_many_changes", "变更超过1000条", "more than 1,000 changes in one notice", "send several notices, numbered one by one; if everything has changed, say all"}
 	CodeMedia     = &Code{"41501", 415, "media_type", "媒体类型须为application/json", "the media type is not application/json", "send Content-Type: application/json"}
 	CodeCoding    = &Code{"41502", 415, "content_coding", "不接受压缩等内容编码", "content codings are not accepted", "send the body as it is, without Content-Encoding"}
 
@@ -54,16 +59,17 @@ var (
 	CodeNonces     = &Code{"50301", 503, "nonce_store", "防重放存储不可用", "replays cannot be ruled out at the moment", "repeat later with a new nonce"}
 	CodeDraining   = &Code{"50302", 503, "draining", "网关正在停止服务", "the gateway is shutting down", "repeat at once on another connection"}
 	CodeOverloaded = &Code{"50303", 503, "overloaded", "网关过载", "the gateway is overloaded", "wait as long as Retry-After says"}
+	CodeFeed       = &Code{"50304", 503, "feed", "变更通知未能送达所有节点", "the notice could not be given to every node", "wait as long as Retry-After says, then send the same notice with the same seq"}
 )
 
 // Codes is the table of return codes, in order.
 var Codes = []*Code{
 	CodeOK,
 	CodeSyntax, CodeUnknown, CodeDuplicate, CodeTrailing, CodeUTF8, CodeHeader, CodeRepeated, CodeTarget,
-	CodeSubject, CodeRegion, CodeDocument, CodeSystem, CodeField,
+	CodeSubject, CodeRegion, CodeDocument, CodeSystem, CodeField, CodeFuture,
 	CodeUnsigned, CodeCaller, CodeTime, CodeSignature, CodeReplay, CodeSession, CodeSignType,
-	CodeService, CodePurpose,
-	CodeRoute, CodeMethod, CodeReference, CodeTooLarge, CodeMedia, CodeCoding,
+	CodeService, CodePurpose, CodeOwner,
+	CodeRoute, CodeMethod, CodeReference, CodeTooLarge, CodeCrowded, CodeMedia, CodeCoding,
 	CodeSourceRate, CodeCallerRate,
-	CodeInternal, CodeNonces, CodeDraining, CodeOverloaded,
+	CodeInternal, CodeNonces, CodeDraining, CodeOverloaded, CodeFeed,
 }

@@ -32,6 +32,7 @@ const (
 	Skew      = 180 * time.Second // a request's time may differ from the gateway's by this much, either way
 	NonceLife = 360 * time.Second // how long a nonce is remembered: twice the skew, so that it outlives its request's time
 	MaxBody   = 64 << 10          // bytes of a request's body
+	MaxNotice = 256 << 10         // bytes of the body of a change notice
 )
 
 const (
