@@ -60,11 +60,11 @@ func (s *Shared) follow(ctx context.Context) {
 	}
 }
 
-// report says once what has begun or ended.
+// report says once what has begun or ended, and that a configuration is wrong even if Redis was gone before.
 func (f *follower) report(err error, caught bool) {
 	switch {
 	case err != nil && !errors.Is(err, context.Canceled):
-		if f.down == nil {
+		if f.down == nil || errors.Is(err, errSecret) && !errors.Is(f.down, errSecret) {
 			f.log.Warn("change notices may be missed: no green is served from memory until Redis is followed again", "err", err)
 		}
 		f.down = err

@@ -174,10 +174,7 @@ func (c *SharedConfig) options() (*redis.UniversalOptions, error) {
 		o.Username = u.User.Username()
 		o.Password, _ = u.User.Password()
 		if u.Scheme == "rediss" {
-			o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: u.Hostname()}
-			if c.Cluster {
-				o.TLSConfig.ServerName = "" // each node has its own
-			}
+			o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12} // the name is that of each address
 		}
 		if db := strings.TrimPrefix(u.Path, "/"); db != "" {
 			o.DB, _ = strconv.Atoi(db) // as ParseAddress has found it

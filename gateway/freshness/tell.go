@@ -75,8 +75,8 @@ const (
 	maxChanges = 1 << 20 // bytes of a notice; a longer one names the whole system
 )
 
-// commit adds a notice on condition that the state is still the expected one. In a new epoch the stream begins anew. Positions that
-// every node has passed are dropped from the stream, and what was told of a system is remembered.
+// commit adds a notice on condition that the state is still the expected one. In a new epoch the stream begins anew. Notices
+// that are older than any answer which is remembered are dropped, and the last sequence number of the system is kept.
 //
 //	KEYS  state, stream, sequence numbers
 //	ARGV  1 expected epoch  2 expected number  3 epoch  4 number  5 id  6 payload  7 most notices  8 oldest id  9 system or ""  10 its last number

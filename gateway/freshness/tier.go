@@ -65,8 +65,7 @@ func (s *Shared) Get(ctx context.Context, key Key) (Entry, bool) {
 // dropped. E must not be changed afterwards.
 func (s *Shared) Put(key Key, e *Entry, life *Life) {
 	lasts := life.spanOf(e).resort
-	era := s.era.Load()
-	if lasts <= 0 || era == nil || e.Began < era.floor {
+	if lasts <= 0 || s.era.Load() == nil {
 		return
 	}
 	select {
