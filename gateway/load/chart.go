@@ -247,7 +247,9 @@ func whole(points []Point) []Point {
 	if n > 2 {
 		began = points[n-3].Second
 	}
-	return append(points[:n-2], together(began, points[n-2:]))
+	sum := together(began, points[n-2:])
+	sum.P50 = points[n-2].P50 // of the many, not of the few
+	return append(points[:n-2], sum)
 }
 
 // grouped writes a number with a comma after each three digits.

@@ -145,8 +145,8 @@ func TestLongRunsAreDrawnInFewBarsThatAddUp(t *testing.T) {
 }
 
 func TestAPointTooShortToTellARateGoesToTheOneBefore(t *testing.T) {
-	list := whole([]Point{{Second: 1, Good: 100}, {Second: 2, Good: 100}, {Second: 2.1, Good: 310, P99: 3}})
-	if len(list) != 2 || list[1].Second != 2.1 || math.Abs(list[1].Good-131/1.1) > 1e-9 || list[1].P99 != 3 {
+	list := whole([]Point{{Second: 1, Good: 100}, {Second: 2, Good: 100, P50: 1}, {Second: 2.1, Good: 310, P50: 2, P99: 3}})
+	if len(list) != 2 || list[1].Second != 2.1 || math.Abs(list[1].Good-131/1.1) > 1e-9 || list[1].P50 != 1 || list[1].P99 != 3 {
 		t.Errorf("%+v", list)
 	}
 	if list := whole([]Point{{Second: 1}, {Second: 2}}); len(list) != 2 {
