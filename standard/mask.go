@@ -39,6 +39,7 @@ func maskMiddle(text string, first, last int) string {
 		first, last = 0, 0
 	}
 	var b strings.Builder
+	b.Grow(len(text)) // a character becomes no longer
 	i := 0
 	for _, r := range text { // a byte that is not UTF-8 counts as one character and never comes out again
 		if i < first || i >= n-last {

@@ -162,7 +162,7 @@ func isIDText(s string, minimum, maximum int) bool {
 		return false
 	}
 	for i := range len(s) {
-		if !isNonceByte(s[i]) && s[i] != '.' {
+		if !isIDByte[s[i]] {
 			return false
 		}
 	}
@@ -181,9 +181,15 @@ func isNonce(s string) bool {
 	return true
 }
 
-func isNonceByte(c byte) bool {
-	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || c == '-' || c == '_'
-}
+func isNonceByte(c byte) bool { return isIDByte[c] && c != '.' }
+
+// isIDByte is a table, because a request has hundreds of such bytes.
+var isIDByte = func() (is [256]bool) {
+	for _, c := range []byte("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_.") {
+		is[c] = true
+	}
+	return is
+}()
 
 func parseRtime(s string) (time.Time, bool) {
 	if len(s) != 13 {
