@@ -121,14 +121,15 @@ func (x *call) checkTime() error {
 
 func (x *call) checkSignature() error {
 	x.text = wire.AppendRequestText(x.text[:0], x.s.cfg.ID, x.r.Method, x.r.RequestURI, &x.head, x.bodySum)
-	x.requestSum = x.digest(x.text)
 	if x.session == nil {
+		x.requestSum = x.digest(x.text)
 		if !x.party.Key.Verify(x.text, x.head.Sign) {
 			return wire.Refuse(wire.CodeSignature, "")
 		}
 		return nil
 	}
-	mac := x.session.requests.sum(x.buffers)
+	var mac sm.Digest
+	x.requestSum, mac = x.session.digestRequest(x.buffers)
 	if !sm.HMACEqual(mac[:], x.head.Sign) {
 		return wire.Refuse(wire.CodeSignature, "")
 	}

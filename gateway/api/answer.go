@@ -90,7 +90,7 @@ func (x *call) sign(h http.Header, status int) error {
 	x.text = wire.AppendAnswerText(x.text[:0], x.s.cfg.ID, status, x.requestSum, rtime, x.digest(x.out.Bytes()))
 	sign, key := []byte(nil), x.s.keyID
 	if x.session != nil {
-		mac := x.session.answers.sum(x.buffers)
+		mac := x.mac(x.session.answers, x.text)
 		sign, key = mac[:], x.head.Key
 	} else {
 		var err error
@@ -99,7 +99,7 @@ func (x *call) sign(h http.Header, status int) error {
 		}
 	}
 	// One array for all values. It must be new for each answer, because the server reads it after the call has ended.
-	values := [...]string{rtime, key, string(x.head.SignType), base64.StdEncoding.EncodeToString(sign)}
+	values := [...]string{rtime, key, string(x.head.SignType), string(base64.StdEncoding.AppendEncode(x.text[:0], sign))}
 	h[wire.HeaderRtime] = values[0:1:1]
 	h[wire.HeaderKey] = values[1:2:2]
 	h[wire.HeaderSignType] = values[2:3:3]

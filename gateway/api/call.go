@@ -58,13 +58,24 @@ func (b *buffers) back(pool *sync.Pool) {
 }
 
 // digest is sm.Sum without its allocations, which would be a tenth of a call's.
-func (b *buffers) digest(data []byte) sm.Digest { return b.digestBy(b.hash, data) }
+func (b *buffers) digest(data []byte) sm.Digest {
+	b.hash.Reset()
+	b.hash.Write(data)
+	b.hash.Sum(b.sum[:0])
+	return b.sum
+}
 
-// digestBy is digest for any hash that one goroutine has for itself.
-func (b *buffers) digestBy(h hash.Hash, data []byte) sm.Digest {
-	h.Reset()
-	h.Write(data)
-	h.Sum(b.sum[:0])
+// digestBehind is the digest of a beginning and data, likewise.
+func (b *buffers) digestBehind(beginning *sm.Begun, data []byte) sm.Digest {
+	beginning.Resume(b.hash)
+	b.hash.Write(data)
+	b.hash.Sum(b.sum[:0])
+	return b.sum
+}
+
+// mac is a MAC, likewise.
+func (b *buffers) mac(m *sm.MAC, data []byte) sm.Digest {
+	m.Sum(b.hash, data, &b.sum)
 	return b.sum
 }
 

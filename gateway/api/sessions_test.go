@@ -167,3 +167,13 @@ func TestALongestSessionFitsIntoItsHeader(t *testing.T) {
 	k, g := s.openGrant(long, s.expect(s.sign(r), wire.CodeOK))
 	s.expect(s.sign(over(k, g, long)), wire.CodeOK)
 }
+
+func TestASessionSignsWhatBeginsOtherwiseThanMostOfItsRequests(t *testing.T) {
+	s := start(t)
+	k, g := s.apply("officer", `{}`)
+	r := over(k, g, "officer")
+	r.target = pathVerifications + "?a=b"
+	if a := s.expect(s.sign(r), wire.CodeOK); !s.isSigned(r, a) {
+		t.Error("the answer is not signed with the session's answer key")
+	}
+}

@@ -21,16 +21,22 @@ import (
 // joined by one LF each, none at the end. target is the request-target exactly as sent. What [ParseHead] and [CheckTarget] let
 // pass has no LF in it, so different requests have different texts.
 func AppendRequestText(dst []byte, gateway, method, target string, h *Head, bodySum [32]byte) []byte {
+	dst = AppendRequestBeginning(dst, gateway, method, target, h)
+	dst = appendLine(dst, h.Rtime)
+	dst = appendLine(dst, h.Nonce)
+	return appendSum(dst, bodySum)
+}
+
+// AppendRequestBeginning appends the first lines of a request text, up to KEY: those which all requests of one session for one
+// service have in common.
+func AppendRequestBeginning(dst []byte, gateway, method, target string, h *Head) []byte {
 	dst = append(dst, LineRequest...)
 	dst = appendLine(dst, string(h.SignType))
 	dst = appendLine(dst, gateway)
 	dst = appendLine(dst, method)
 	dst = appendLine(dst, target)
 	dst = appendLine(dst, h.Rid)
-	dst = appendLine(dst, h.Key)
-	dst = appendLine(dst, h.Rtime)
-	dst = appendLine(dst, h.Nonce)
-	return appendSum(dst, bodySum)
+	return appendLine(dst, h.Key)
 }
 
 // AppendAnswerText appends the text that a gateway signs and a caller verifies: the lines

@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"bytes"
 	"encoding/hex"
 	"testing"
 
@@ -138,5 +139,14 @@ func BenchmarkAppendRequestText(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		dst = wire.AppendRequestText(dst[:0], "gw-1", "POST", "/v1/verifications", &knownHead, [32]byte{})
+	}
+}
+
+func TestARequestTextBeginsWithItsBeginning(t *testing.T) {
+	h := wire.Head{Rid: "r", Key: "k", Rtime: "1646100000456", Nonce: "n", SignType: wire.HMACSM3}
+	beginning := wire.AppendRequestBeginning(nil, "gw-1", "POST", "/v1/verifications", &h)
+	text := wire.AppendRequestText(nil, "gw-1", "POST", "/v1/verifications", &h, [32]byte{})
+	if rest, ok := bytes.CutPrefix(text, beginning); !ok || !bytes.HasPrefix(rest, []byte("\n1646100000456\nn\n")) {
+		t.Errorf("%q does not begin with %q", text, beginning)
 	}
 }
