@@ -174,7 +174,7 @@ func (g *Guarded) tried(now time.Time, outcome error) {
 	switch {
 	case outcome == nil:
 		g.spell.closed = now
-		g.limit.restart(now, g.limit.least)
+		g.limit.restart(now, min(g.limit.now, g.limit.least))
 		g.change(Closed)
 	case isShut(outcome), isExcluded(outcome):
 		g.open(now, spellLeast)

@@ -284,10 +284,33 @@ func TestForcedOpenNotEvenAProbeAsks(t *testing.T) {
 	})
 }
 
-func TestWarmingBeginsWithAProbe(t *testing.T) {
+func TestAProbeWaitsWhereTheSystemAsksToBeLeftAloneMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &probed{}
 		g := guarded(t, b, GuardConfig{Limits: limits, Place: adapters.Place{Site: "the node"}})
+		b.sick.Store(true)
+		trip(t, g)
+		g.mu.Lock()
+		g.underWay++ // a call from before the trip
+		g.mu.Unlock()
+		g.leave(time.Now(), &adapters.Fault{Reason: standard.ReasonBusy, RetryAfter: time.Minute}, false)
+		time.Sleep(59 * time.Second)
+		if n := b.probes.Load(); n != 0 {
+			t.Errorf("%d probes", n)
+		}
+		time.Sleep(2 * time.Second)
+		if n := b.probes.Load(); n != 1 {
+			t.Errorf("afterwards %d probes", n)
+		}
+	})
+}
+
+func TestWarmingBeginsWithAProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &probed{}
+		c := GuardConfig{Limits: limits, Place: adapters.Place{Site: "the node"}}
+		c.Limits.Concurrency = 64
+		g := guarded(t, b, c)
 		g.Switch(ModeOpen)
 		b.sick.Store(true)
 		g.Warm()
@@ -300,8 +323,8 @@ func TestWarmingBeginsWithAProbe(t *testing.T) {
 		g.Warm()
 		time.Sleep(time.Millisecond)
 		synctest.Wait()
-		if r := ask(t, g); r != "" || b.probes.Load() != 2 {
-			t.Errorf("a sound one: %q, %d probes", r, b.probes.Load())
+		if r := ask(t, g); r != "" || b.probes.Load() != 2 || g.Condition().Limit != 1 {
+			t.Errorf("a sound one: %q, %d probes, %+v", r, b.probes.Load(), g.Condition())
 		}
 	})
 }
@@ -383,15 +406,15 @@ func TestACallFromBeforeTheTripTriesNothing(t *testing.T) {
 func TestWhoQueuedIsTurnedAwayOnceTheSystemIsKnownToBeIll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := guarded(t, backend(hangs), GuardConfig{Limits: adapters.Limits{Timeout: time.Second, Concurrency: breakerRow}})
-		begin := time.Now()
-		var all sync.WaitGroup
-		for range 3 * breakerRow {
-			all.Go(func() { ask(t, g) })
+		var a answers
+		a.ask(g, 3*breakerRow, NewDemand(time.Now().Add(time.Minute), Checkpoint))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		// The first failures have let others through; the fifth has shut the door.
+		if now := g.Condition(); now.Queued != 0 || now.Breaker != Open || a.count(standard.ReasonBreaker) != breakerRow+1 {
+			t.Errorf("%+v, %v", now, a.got)
 		}
-		all.Wait()
-		if took := time.Since(begin); took > limits.Timeout {
-			t.Errorf("the queue of a hanging system took %s to empty", took)
-		}
+		a.all.Wait()
 	})
 }
 

@@ -63,7 +63,7 @@ func (d *Demand) now() (time.Time, Priority) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.until, d.priority
+	return d.until, min(max(d.priority, Refresh), Checkpoint)
 }
 
 // tell has the queue hear of what is raised from now on; nil: not any more.

@@ -49,7 +49,7 @@ func (l *line) set(perSecond int, takes time.Duration) {
 // load is what became of calls that came at a steady rate.
 type load struct {
 	mu          sync.Mutex
-	good, late  int // answered; answered or refused after the caller's patience
+	good        int // answered within the caller's patience
 	refused     map[standard.ReasonCode]int
 	slowRefusal time.Duration // the longest time that a refusal for overload took
 }
@@ -120,7 +120,7 @@ func TestABackendThatThrashesIsAskedLess(t *testing.T) {
 		const seconds = 10 // without a limit that adapts: 128 at once, each 284 ms, 450 a second; best are 24 at once, 2,400 a second
 		l := offer(g, 5_000, seconds*time.Second, 2500*time.Millisecond)
 		t.Logf("%d good, %v, %+v", l.good, l.refused, g.Condition())
-		if l.good < 1400*seconds {
+		if l.good < 1800*seconds {
 			t.Errorf("%d good answers a second", l.good/seconds)
 		}
 	})
