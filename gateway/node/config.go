@@ -58,6 +58,7 @@ type System struct {
 	Credentials map[string]string
 	Limits      adapters.Limits   // what is zero is the descriptor's; a negative rate or retry is none
 	PlaceIDs    map[string]string // what the system calls this gateway's place or device
+	Heartbeat   time.Duration     // how often its platform has promised to tell of changes at least; 0: it has not
 }
 
 // Load reads a configuration file and every descriptor, key and secret that it names. The error is a
@@ -79,7 +80,7 @@ func Load(path string) (*Config, error) {
 }
 
 func (r *reader) config(cfg *Config, root *yaml.Node) {
-	var dirs, systems, listen *yaml.Node
+	var dirs, systems, callers, listen *yaml.Node
 	keep := func(into **yaml.Node) func(*yaml.Node) { return func(n *yaml.Node) { *into = n } }
 	r.members(root, "the configuration", map[string]func(*yaml.Node){
 		"listen":      func(n *yaml.Node) { listen = n; r.address(&cfg.Listen, "listen")(n) },
@@ -98,7 +99,7 @@ func (r *reader) config(cfg *Config, root *yaml.Node) {
 		"engine":   choice(r, &cfg.SecondEngine, "engine", map[string]bool{"fast": false, "second": true}),
 		"adapters": keep(&dirs),
 		"systems":  keep(&systems),
-		"callers":  func(n *yaml.Node) { r.items(n, "callers", func(n *yaml.Node) { r.caller(cfg, n) }) },
+		"callers":  keep(&callers),
 	}, "listen", "id", "key", "state", "callers")
 
 	if listen != nil && cfg.TLS == nil && !cfg.BehindProxy && !isLoopback(cfg.Listen) {
@@ -106,6 +107,9 @@ func (r *reader) config(cfg *Config, root *yaml.Node) {
 			"plain HTTP is for loopback addresses alone")
 	}
 	r.dialects(cfg, dirs)
+	if callers != nil {
+		r.items(callers, "callers", func(n *yaml.Node) { r.caller(cfg, n) })
+	}
 	if systems != nil {
 		r.systems(cfg, systems)
 	}
@@ -211,6 +215,7 @@ func (r *reader) key(n *yaml.Node) *sm.PrivateKey {
 
 func (r *reader) caller(cfg *Config, n *yaml.Node) {
 	var p registry.Party
+	var systems *yaml.Node
 	r.members(n, "a caller", map[string]func(*yaml.Node){
 		"id":        r.id(&p.ID, "id"),
 		"key":       r.id(&p.KeyID, "key"),
@@ -218,13 +223,35 @@ func (r *reader) caller(cfg *Config, n *yaml.Node) {
 		"roles":     func(n *yaml.Node) { p.Roles = r.roles(n) },
 		"purposes":  r.texts(&p.Purposes, "purposes"),
 		"services":  r.texts(&p.Services, "services"),
+		"systems":   func(n *yaml.Node) { systems = n; r.ownSystems(cfg, &p, n) },
 		"rate":      r.rate(&p.Rate, "rate"),
 	}, "id", "key", "publicKey", "roles")
 	if slices.ContainsFunc(cfg.Callers, func(q registry.Party) bool { return q.ID == p.ID && p.ID != "" }) {
 		r.find(n, "give each caller an id of its own", "another caller has the id %q already", p.ID)
 		return
 	}
+	if systems != nil && !p.Roles.Has(standard.RolePlatform) {
+		r.find(systems, "give it the role platform, or leave systems out", "only a platform runs systems")
+	}
 	cfg.Callers = append(cfg.Callers, p)
+}
+
+// ownSystems reads the systems of which a platform may tell changes.
+func (r *reader) ownSystems(cfg *Config, p *registry.Party, n *yaml.Node) {
+	r.items(n, "systems", func(item *yaml.Node) {
+		id, ok := r.scalar(item, "systems")
+		switch {
+		case !ok:
+		case !slices.ContainsFunc(cfg.Dialects, func(d adapters.Dialect) bool { return answersFor(d.Info(), id) }):
+			r.find(item, "see `tongma adapter list`", "no adapter answers for the system %q", id)
+		default:
+			p.Systems = append(p.Systems, id)
+		}
+	})
+}
+
+func answersFor(info adapters.Info, system string) bool {
+	return info.System == system || slices.ContainsFunc(info.Systems, func(s adapters.System) bool { return s.ID == system })
 }
 
 func (r *reader) publicKey(n *yaml.Node) *sm.PublicKey {

@@ -26,11 +26,12 @@ var supplies = sync.OnceValues(func() (map[string][]byte, error) {
 	locked, err2 := key.MarshalPEM([]byte("open sesame"))
 	public, err3 := key.Public().MarshalPEM()
 	return map[string][]byte{
-		"gateway.key.pem":        private,
-		"locked.key.pem":         locked,
-		"callers/gate-1.pub.pem": public,
-		"secrets/suishen":        []byte("a secret\n"),
-		"state/.keep":            nil,
+		"gateway.key.pem":         private,
+		"locked.key.pem":          locked,
+		"callers/gate-1.pub.pem":  public,
+		"callers/suishen.pub.pem": public,
+		"secrets/suishen":         []byte("a secret\n"),
+		"state/.keep":             nil,
 	}, errors.Join(err, err2, err3)
 })
 
@@ -79,7 +80,7 @@ func TestTheExampleLoads(t *testing.T) {
 	if s.Limits.Timeout != 2*time.Second || s.Limits.Rate != 500 || s.Limits.Body != 64<<10 || s.Limits.Concurrency != 64 || s.Limits.Retry != 1 {
 		t.Errorf("limits: %+v", s.Limits)
 	}
-	if len(cfg.Callers) != 1 {
+	if len(cfg.Callers) != 2 || !cfg.Callers[1].Runs("suishen") {
 		t.Fatalf("%d callers", len(cfg.Callers))
 	}
 	c := cfg.Callers[0]
@@ -144,6 +145,25 @@ func TestALimitOf0IsNotALimitLeftOut(t *testing.T) {
 		}
 		if got := cfg.Systems["suishen"].Limits; got != want {
 			t.Errorf("%s: %+v, want %+v", limits, got, want)
+		}
+	}
+}
+
+func TestAPlatformTellsOfItsSystemsAndPromisesAHeartbeat(t *testing.T) {
+	text := strings.Replace(good, "roles: [gate]", "roles: [gate, platform], systems: [suishen, sheni]", 1)
+	cfg, err := load(t, folder(t), text+"    heartbeat: 30s\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := cfg.Callers[0]; !p.Runs("suishen") || !p.Runs("sheni") || p.Runs("yuekang") {
+		t.Errorf("systems %q", p.Systems)
+	}
+	if cfg.Systems["suishen"].Heartbeat != 30*time.Second {
+		t.Errorf("heartbeat %v", cfg.Systems["suishen"].Heartbeat)
+	}
+	for _, b := range cfg.backends() {
+		if want := cfg.Systems[b.Dialect.Info().System].Heartbeat; b.Heartbeat != want {
+			t.Errorf("%s: the gateway is told a heartbeat of %v, want %v", b.Dialect.Info().System, b.Heartbeat, want)
 		}
 	}
 }
@@ -235,6 +255,10 @@ func TestABrokenConfigurationIsToldWithItsPlaceAndMend(t *testing.T) {
 		{"no such engine", "id: gw", "id: gw\nengine: third", "3:9", "none of its words", "fast, second"},
 		{"no such log", "id: gw", "id: gw\nlog: [info]", "3:6", "none of its words", "debug, info, warn"},
 		{"limit", "    credentials", "    limits: {timeout: soon}\n    credentials", "10:23", "time span", "500ms"},
+		{"systems of a gate", "roles: [gate]", "roles: [gate], systems: [suishen]", "6:80", "only a platform", "role platform"},
+		{"a system that nobody knows", "roles: [gate]", "roles: [platform], systems: [suishenn]", "6:85", `no adapter answers for the system "suishenn"`, "adapter list"},
+		{"systems that are no list", "roles: [gate]", "roles: [platform], systems: suishen", "6:84", "must be a list", "- "},
+		{"a heartbeat that nobody sends", "    credentials", "    heartbeat: 30s\n    credentials", "9:5", "no caller may tell", "systems:"},
 		{"no such folder of an adapter", "id: gw", "id: gw\nadapters: [nowhere]", "3:12", "no adapter.yaml", "folder"},
 		{"not a mapping", good, "- 1\n", "1:1", "must be a mapping", ""},
 		{"empty", good, "", "1:1", "empty", "example"},

@@ -110,6 +110,7 @@ func (c *Config) backends() []gateway.Backend {
 		s := c.Systems[d.Info().System]
 		backends = append(backends, gateway.Backend{
 			Dialect: d, Endpoint: s.Endpoint, Endpoints: s.Endpoints, Credentials: s.Credentials, Limits: s.Limits, PlaceIDs: s.PlaceIDs,
+			Heartbeat: s.Heartbeat,
 		})
 	}
 	return backends

@@ -13,6 +13,7 @@ import (
 
 	"tongma/adapters"
 	"tongma/adapters/descriptor"
+	"tongma/gateway/registry"
 )
 
 // dialects loads the built-in descriptors and those of the folders that the configuration adds.
@@ -92,7 +93,12 @@ func (r *reader) systems(cfg *Config, n *yaml.Node) {
 			r.find(key, "there are "+strings.Join(known, ", ")+"; add the folder of another one under  adapters:", "no adapter for the system %q", key.Value)
 			return
 		}
-		cfg.Systems[key.Value] = r.system(cfg.Dialects[at].Info(), value)
+		s := r.system(cfg.Dialects[at].Info(), value)
+		if s.Heartbeat > 0 && !slices.ContainsFunc(cfg.Callers, func(p registry.Party) bool { return p.Runs(key.Value) }) {
+			r.find(value, "name it in the  systems:  of a caller with the role platform, or leave heartbeat out",
+				"system %s has a heartbeat, and no caller may tell of its changes", key.Value)
+		}
+		cfg.Systems[key.Value] = s
 	})
 }
 
@@ -104,6 +110,7 @@ func (r *reader) system(info adapters.Info, n *yaml.Node) System {
 		"endpoints":   func(n *yaml.Node) { r.endpoints(info, &s, n) },
 		"credentials": func(n *yaml.Node) { r.credentials(info, &s, n) },
 		"placeIds":    func(n *yaml.Node) { r.placeIDs(&s, n) },
+		"heartbeat":   r.duration(&s.Heartbeat, "heartbeat"),
 		"limits": func(n *yaml.Node) {
 			r.members(n, "limits", map[string]func(*yaml.Node){
 				"timeout":     r.duration(&s.Limits.Timeout, "timeout"),
