@@ -126,6 +126,29 @@ func readItem(data []byte) (Item, error) {
 	return Item{Verification: v}, nil
 }
 
+// Notify tells of changes in the caller's own system, which needs the role platform. It is signed with SM2 also where there is a session.
+// After [ErrUnreachable], and after a refusal for CodeFeed, nobody knows whether every node has heard it: tell the same notice again, with
+// its number.
+func (c *Client) Notify(ctx context.Context, n *standard.Notice) (*standard.NoticeReceipt, error) {
+	told := *n
+	if told.Changes == nil {
+		told.Changes = []standard.Change{} // a heartbeat is written as one
+	}
+	sent, err := json.Marshal(told)
+	if err != nil {
+		return nil, fmt.Errorf("notice: %w", err)
+	}
+	answer, err := c.exchange(ctx, nil, "/v1/changes", sent)
+	if err != nil {
+		return nil, err
+	}
+	r := new(standard.NoticeReceipt)
+	if err := json.Unmarshal(answer, r); err != nil {
+		return nil, fmt.Errorf("answer: %w", err)
+	}
+	return r, nil
+}
+
 // call makes one call and decodes the answer's data. Where a refusal says how to mend the call, it is mended and made again once.
 func (c *Client) call(ctx context.Context, target string, body, data any) error {
 	sent, err := json.Marshal(body)

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"tongma/adapters"
 	"tongma/gateway"
 	"tongma/gateway/api"
 	"tongma/gateway/freshness"
@@ -39,6 +40,7 @@ type far struct {
 	offset    atomic.Int64                                                    // its clock against ours, in ms
 	sessions  atomic.Int64                                                    // applications that it saw
 	signTypes sync.Map                                                        // sign types that it saw
+	told      atomic.Pointer[freshness.Notice]                                // the last notice
 	tamper    func(next http.Handler, w http.ResponseWriter, r *http.Request) // what happens on the way; nil: nothing
 	http      *httptest.Server
 }
@@ -54,10 +56,17 @@ func (f *far) Verify(_ context.Context, c gateway.Call) (*standard.Verification,
 	}, nil
 }
 
-func (f *far) Systems() []gateway.System { return nil }
+func (f *far) Systems() []gateway.System {
+	return []gateway.System{{Info: adapters.Info{System: "suishen"}}}
+}
 
-func (f *far) Tell(context.Context, *freshness.Notice) (freshness.Receipt, error) {
-	return freshness.Receipt{}, freshness.ErrFeed
+// Tell takes every notice but the first.
+func (f *far) Tell(_ context.Context, n *freshness.Notice) (freshness.Receipt, error) {
+	f.told.Store(n)
+	if n.Seq == 1 {
+		return freshness.Receipt{}, freshness.ErrFeed
+	}
+	return freshness.Receipt{Last: n.Seq, Missed: n.Seq - 2}, nil
 }
 
 func (f *far) now() time.Time {
@@ -72,7 +81,7 @@ func (f *far) restart() {
 		f.t.Fatal(err)
 	}
 	parties, err := registry.NewParties([]registry.Party{{
-		ID: "gate-7", KeyID: "k1", Key: f.caller.Public(), Roles: standard.RolesOf(standard.RoleGate), Purposes: []string{"*"},
+		ID: "gate-7", KeyID: "k1", Key: f.caller.Public(), Roles: standard.RolesOf(standard.RoleGate, standard.RolePlatform), Purposes: []string{"*"}, Systems: []string{"suishen"},
 	}})
 	if err != nil {
 		f.t.Fatal(err)
@@ -175,6 +184,42 @@ func TestABatchComesBackInOrderWithItsRefusals(t *testing.T) {
 		t.Errorf("item 1 = %+v", items[1])
 	}
 }
+
+func TestANoticeIsToldAsThePlatformSaysIt(t *testing.T) {
+	f := newFar(t)
+	c := f.client()
+	if err := c.Session(t.Context(), time.Minute); err != nil { // notices are signed with SM2 all the same
+		t.Fatal(err)
+	}
+	f.signTypes.Clear()
+	at := time.Now().Add(-time.Second)
+	n := &standard.Notice{System: "suishen", Seq: 5, Changes: []standard.Change{
+		{Subject: "S", At: at}, {Scan: "SCAN", At: at}, {Document: &standard.ChangedDocument{Type: "06", Number: "h1234567801"}, At: at}, {All: true, At: at},
+	}}
+	r, err := c.Notify(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (standard.NoticeReceipt{System: "suishen", Seq: 5, Last: 5, Missed: 3}); *r != want {
+		t.Errorf("receipt %+v, want %+v", *r, want)
+	}
+	want := &freshness.Notice{System: "suishen", Seq: 5, Changes: []freshness.Change{{Subject: "S"}, {Scan: "SCAN"}, {Document: "H12345678"}, {All: true}}}
+	if diff := cmp.Diff(want, f.told.Load()); diff != "" {
+		t.Error(diff)
+	}
+	if _, mac := f.signTypes.Load("HMAC-SM3"); mac {
+		t.Error("signed with the session")
+	}
+	if r, err := c.Notify(t.Context(), &standard.Notice{System: "suishen", Seq: 6}); err != nil || r.Seq != 6 {
+		t.Errorf("a heartbeat: %+v, %v", r, err)
+	}
+	refused, ok := errors.AsType[*RefusedError](second(c.Notify(t.Context(), &standard.Notice{System: "suishen", Seq: 1})))
+	if !ok || refused.Code != wire.CodeFeed.Code || !refused.Signed {
+		t.Errorf("not given to every node: %+v", refused)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
 
 func TestARefusalSaysWhetherItIsSure(t *testing.T) {
 	f := newFar(t)

@@ -14,5 +14,6 @@
 //   - [ErrUnreachable]: nothing came back
 //
 // [Client.Session] spares both sides SM2: from then on calls are signed with HMAC-SM3, and the session is renewed in time.
+// [Client.Notify] is for platforms: it tells of changes in their own systems, and signs with SM2 always.
 // A clock that is wrong is mended once from what the gateway says.
 package client
