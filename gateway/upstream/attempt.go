@@ -32,10 +32,10 @@ const (
 func (b *budget) earn() { *b = min(*b+firstAttempt, fullBudget) }
 
 // ask makes the attempts of one call within the system's own timeout. A call that tries an open breaker has one attempt.
-func (g *Guarded) ask(ctx context.Context, q *adapters.Query, trial bool) (adapters.Result, error) {
-	call, cancel := context.WithTimeout(ctx, g.limits.Timeout)
+func (g *Guarded) ask(ctx context.Context, q *adapters.Query, s slot) (adapters.Result, error) {
+	call, cancel := context.WithDeadline(ctx, s.since.Add(g.limits.Timeout))
 	defer cancel()
-	result, err := g.attempts(call, q, g.repeats && !trial)
+	result, err := g.attempts(call, q, g.repeats && !s.trial)
 	if err != nil && ctx.Err() == nil && errors.Is(call.Err(), context.DeadlineExceeded) {
 		return adapters.Result{}, &adapters.Fault{Reason: standard.ReasonTimeout, What: "the system's own timeout has passed", Err: err}
 	}

@@ -293,7 +293,7 @@ func TestAProbeWaitsWhereTheSystemAsksToBeLeftAloneMeanwhile(t *testing.T) {
 		g.mu.Lock()
 		g.underWay++ // a call from before the trip
 		g.mu.Unlock()
-		g.leave(time.Now(), &adapters.Fault{Reason: standard.ReasonBusy, RetryAfter: time.Minute}, false)
+		g.leave(slot{since: time.Now()}, &adapters.Fault{Reason: standard.ReasonBusy, RetryAfter: time.Minute})
 		time.Sleep(59 * time.Second)
 		if n := b.probes.Load(); n != 0 {
 			t.Errorf("%d probes", n)
@@ -391,7 +391,7 @@ func TestACallFromBeforeTheTripTriesNothing(t *testing.T) {
 		g.mu.Lock()
 		g.underWay++
 		g.mu.Unlock()
-		if _, err := g.call(t.Context(), &adapters.Query{}, false); reasonOf(err) != standard.ReasonBreaker || b.calls.Load() != breakerRow {
+		if _, err := g.call(t.Context(), &adapters.Query{}, slot{since: time.Now()}); reasonOf(err) != standard.ReasonBreaker || b.calls.Load() != breakerRow {
 			t.Errorf("%v, %d calls", err, b.calls.Load())
 		}
 		if g.State() != Open || g.Condition().UnderWay != 0 {

@@ -102,11 +102,11 @@ func (g *Guarded) Verify(ctx context.Context, q *adapters.Query) (adapters.Resul
 			return result, nil
 		}
 	}
-	trial, fault := g.enter(ctx)
+	s, fault := g.enter(ctx)
 	if fault != nil {
 		return adapters.Result{}, g.refused(fault)
 	}
-	return g.call(ctx, q, trial)
+	return g.call(ctx, q, s)
 }
 
 // refused tells of a call that is answered without asking.
@@ -117,32 +117,38 @@ func (g *Guarded) refused(fault *adapters.Fault) error {
 	return fault
 }
 
-// enter comes back when the call may be sent: then it holds a slot, which leave gives back. It says whether the call tries an
-// open breaker.
-func (g *Guarded) enter(ctx context.Context) (bool, *adapters.Fault) {
+// slot is the right to send a call. Whoever holds one gives it back with leave.
+type slot struct {
+	since time.Time
+	trial bool // the call tries whether a system works again
+}
+
+// enter comes back when the call may be sent, or with the reason why it may not.
+func (g *Guarded) enter(ctx context.Context) (slot, *adapters.Fault) {
 	now := time.Now()
 	g.mu.Lock()
 	trial, fault := g.door(now)
 	if fault != nil {
 		g.mu.Unlock()
-		return false, fault
+		return slot{}, fault
 	}
 	if trial || g.queue.len() == 0 && g.hasSlot() && g.hasTurn(now) {
 		g.underWay++
 		g.budget.earn()
 		g.mu.Unlock()
-		return trial, nil
+		return slot{now, trial}, nil
 	}
 	w, fault := g.join(demandOf(ctx), now)
 	g.mu.Unlock()
 	if fault != nil {
-		return false, fault
+		return slot{}, fault
 	}
 	fault = g.wait(ctx, w)
+	served := time.Now()
 	if g.watch.Waited != nil {
-		g.watch.Waited(time.Since(now))
+		g.watch.Waited(served.Sub(now))
 	}
-	return false, fault
+	return slot{since: served}, fault
 }
 
 // What is said at the door where no guard decides.
@@ -176,14 +182,14 @@ func (g *Guarded) door(now time.Time) (bool, *adapters.Fault) {
 var errPanicked = errors.New("the adapter panicked")
 
 // call asks the backend and lets the guards learn from what becomes of it.
-func (g *Guarded) call(ctx context.Context, q *adapters.Query, trial bool) (adapters.Result, error) {
-	began, outcome := time.Now(), errPanicked
-	defer func() { g.leave(began, outcome, trial) }()
+func (g *Guarded) call(ctx context.Context, q *adapters.Query, s slot) (adapters.Result, error) {
+	outcome := errPanicked
+	defer func() { g.leave(s, outcome) }()
 	result, err := g.circuit.Execute(func() (adapters.Result, error) {
-		if !trial && g.State() != Closed {
+		if !s.trial && g.State() != Closed {
 			return adapters.Result{}, errShut
 		}
-		return g.ask(ctx, q, trial)
+		return g.ask(ctx, q, s)
 	})
 	outcome = err
 	if isShut(err) {
@@ -193,14 +199,14 @@ func (g *Guarded) call(ctx context.Context, q *adapters.Query, trial bool) (adap
 }
 
 // leave gives a slot back and learns from what became of the call.
-func (g *Guarded) leave(began time.Time, outcome error, trial bool) {
+func (g *Guarded) leave(s slot, outcome error) {
 	now := time.Now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.limit.learn(now, now.Sub(began), outcome, g.underWay)
+	g.limit.learn(now, now.Sub(s.since), outcome, g.underWay)
 	g.underWay--
 	g.heed(now, outcome)
-	if trial {
+	if s.trial {
 		g.tried(now, outcome)
 	}
 	g.dispatch(now)
