@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/oklog/ulid/v2"
 
+	"tongma/standard"
 	"tongma/standard/wire"
 )
 
@@ -40,14 +41,26 @@ func (e *envelope) write(code, message string, data any, id string) error {
 	e.Write(b)
 	if data != nil {
 		e.WriteString(`,"data":`)
-		if err := e.data.Encode(data); err != nil {
+		if err := e.writeData(data); err != nil {
 			return err
 		}
-		e.Truncate(e.Len() - 1) // the line end that Encode adds
 	}
 	e.WriteString(`,"requestId":"`)
 	e.WriteString(id)
 	e.WriteString(`"}`)
+	return nil
+}
+
+func (e *envelope) writeData(data any) error {
+	if v, ok := data.(*standard.Verification); ok {
+		b, err := appendVerification(e.AvailableBuffer(), v)
+		e.Write(b)
+		return err
+	}
+	if err := e.data.Encode(data); err != nil {
+		return err
+	}
+	e.Truncate(e.Len() - 1) // the line end that Encode adds
 	return nil
 }
 
