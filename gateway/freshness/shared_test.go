@@ -367,6 +367,27 @@ func TestANoticeReachesEveryNodeWithinASecond(t *testing.T) {
 	eventually(t, time.Second, "missed notices mark the whole system", func() bool { return !b.remembers(Key{2}) })
 }
 
+func TestAHeartbeatIsHeardByEveryNodeThatIsThere(t *testing.T) {
+	s := startRedis(t)
+	peers := readyPeers(t, 2, s.address)
+	overdue := func(p *peer) bool {
+		marks := p.marks.Of("suishen")
+		marks.Promise(time.Minute)
+		return marks.Overdue()
+	}
+	if !overdue(peers[1]) {
+		t.Fatal("a platform that has told nothing is not overdue")
+	}
+	tellAbout(t, peers[0], 1)
+	eventually(t, time.Second, "the other node has heard the platform", func() bool { return !overdue(peers[1]) })
+	if overdue(peers[0]) {
+		t.Error("the node that was told has not heard it")
+	}
+	if late := readyPeers(t, 1, s.address)[0]; !overdue(late) {
+		t.Error("a node that came later takes an old heartbeat for a new one")
+	}
+}
+
 func TestNoticesOfAllNodesHaveOneOrder(t *testing.T) {
 	s := startRedis(t)
 	peers := readyPeers(t, 3, s.address)
@@ -519,6 +540,14 @@ func TestALyingStreamIsNoticed(t *testing.T) {
 			v := last[0].Values
 			s.do("XADD", sh.stream, "*", "e", v["e"], "n", v["n"], "p", v["p"])
 		},
+		"two have one number, as when an old replica became master": func(s *server, sh *Shared) {
+			from, _ := sh.heard()
+			forged(s, sh, from.n, from.last+1)
+		},
+		"numbers are left out": func(s *server, sh *Shared) {
+			from, _ := sh.heard()
+			forged(s, sh, from.n+5, from.last+1)
+		},
 		"one is hidden": func(s *server, sh *Shared) { hideOne(s, sh) },
 		"the last told is hidden and its place taken": func(s *server, sh *Shared) {
 			v := hideOne(s, sh)
@@ -554,6 +583,19 @@ func TestALyingStreamIsNoticed(t *testing.T) {
 	}
 }
 
+// forged adds a notice as a node would that had heard another one under this number.
+func forged(s *server, sh *Shared, n uint64, at Position) {
+	from, _ := sh.heard()
+	number := fmt.Sprint(n)
+	payload, _ := sh.notices.sealed(packNotice(&Notice{System: "suishen", Changes: []Change{{Subject: "x"}}}), noticePlace(from.epoch, n, at))
+	pipe := s.admin.TxPipeline()
+	pipe.XAdd(context.Background(), &redis.XAddArgs{Stream: sh.stream, ID: at.id(), Values: []any{"e", from.epoch, "n", number, "p", payload}})
+	pipe.HSet(context.Background(), sh.state, "n", number, "id", at.id())
+	if _, err := pipe.Exec(context.Background()); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // hideOne tells a notice on a node's behalf and takes it out of the stream in the same moment.
 func hideOne(s *server, sh *Shared) map[string]any {
 	from, _ := sh.heard()
@@ -561,6 +603,41 @@ func hideOne(s *server, sh *Shared) map[string]any {
 	payload, _ := sh.notices.sealed(packNotice(&Notice{System: "suishen", Changes: []Change{{Subject: "x"}}}), noticePlace(from.epoch, n, at))
 	s.do("HSET", sh.state, "n", fmt.Sprint(n), "id", at.id())
 	return map[string]any{"e": from.epoch, "n": fmt.Sprint(n), "p": payload}
+}
+
+// TestPositionsNeverFall: Redis lost everything while a node was cut off, and those who began anew have clocks that are behind.
+func TestPositionsNeverFall(t *testing.T) {
+	s := startRedis(t)
+	between := startProxy(t, s.address)
+	ahead := startPeer(t, between.listener.Addr().String(), func(c *SharedConfig) {
+		c.Now = func() time.Time { return time.Now().Add(time.Hour) }
+	})
+	settled(t, ahead)
+	ahead.keep(aKey, ahead.answer(1))
+	ahead.keep(Key{2}, ahead.answer(2))
+	at := ahead.marks.Position()
+	between.cut.Store(true)
+	between.sever()
+	s.do("FLUSHALL")
+	other := readyPeers(t, 1, s.address)[0]
+	if other.marks.Position() >= at {
+		t.Fatal("the other's clock is not behind")
+	}
+	tellAbout(t, other, 1, Change{Subject: sample(1).Subject})
+	between.cut.Store(false)
+	settled(t, ahead, other)
+	if ahead.marks.Position() <= at {
+		t.Errorf("a position of %d after %d", ahead.marks.Position(), at)
+	}
+	if ahead.remembers(aKey) || ahead.remembers(Key{2}) {
+		t.Error("an answer outlives notices that have no place after it")
+	}
+	other.keep(aKey, other.answer(1))
+	tellAbout(t, ahead, 2, Change{Subject: sample(1).Subject})
+	settled(t, ahead, other)
+	if other.remembers(aKey) {
+		t.Error("the nodes have lost each other's order")
+	}
 }
 
 func TestMissedNoticesDropEverything(t *testing.T) {
