@@ -18,9 +18,6 @@ import (
 	"tongma/standard/wire"
 )
 
-// MaxOperations is how many of the last operations are kept at hand; the file has all of them.
-const MaxOperations = 500
-
 // maxOperation bounds a line of the file, in bytes. The longest that is ever written has less than half of it.
 const maxOperation = 4 << 10
 
@@ -34,16 +31,16 @@ type Operations struct {
 	sync func(*os.File) error
 
 	mu   sync.Mutex
-	size int64                  // of the file: whole lines, all on disk
-	last []wire.Operation       // at most MaxOperations, the oldest first
-	set  map[string]wire.Action // by system: what holds, if not auto
+	size int64                     // of the file: whole lines, all on disk
+	last []wire.Operation          // at most wire.MaxOperations, the oldest first; the file has all
+	held map[string]wire.Operation // by system: what holds, if not auto
 }
 
 // OpenOperations reads the record in the file at path, which need not exist yet; its directory must. A last line that a crash has left
 // unfinished was never acknowledged: it is cut off, and log is told. Anything else that is no operation is an error, because
 // somebody or something has changed the record.
 func OpenOperations(path string, log *slog.Logger) (*Operations, error) {
-	o := &Operations{path: path, sync: (*os.File).Sync, set: map[string]wire.Action{}}
+	o := &Operations{path: path, sync: (*os.File).Sync, held: map[string]wire.Operation{}}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("record of operations: %w", err)
@@ -91,15 +88,15 @@ func readOperation(line []byte) (op wire.Operation, ok bool) {
 
 // take notes an operation that is on disk.
 func (o *Operations) take(op wire.Operation) {
-	if len(o.last) == MaxOperations {
+	if len(o.last) == wire.MaxOperations {
 		o.last = slices.Delete(o.last, 0, 1)
 	}
 	o.last = append(o.last, op)
 	switch op.Action {
 	case wire.ActionOpen, wire.ActionDrain:
-		o.set[op.System] = op.Action
+		o.held[op.System] = op
 	default:
-		delete(o.set, op.System)
+		delete(o.held, op.System)
 	}
 }
 
@@ -156,15 +153,15 @@ func (o *Operations) append(line []byte) error {
 func (o *Operations) Last(n int) []wire.Operation {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	last := slices.Clone(o.last[max(0, len(o.last)-n):])
+	last := append([]wire.Operation{}, o.last[max(0, len(o.last)-n):]...) // an empty list is one, too
 	slices.Reverse(last)
 	return last
 }
 
-// Held gives the systems that an operator has taken out of service and nobody has put back since, each with the action that did it:
+// Held gives the systems that an operator has taken out of service and nobody has put back since, each with the operation that did it: one to
 // open or drain.
-func (o *Operations) Held() map[string]wire.Action {
+func (o *Operations) Held() map[string]wire.Operation {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return maps.Clone(o.set)
+	return maps.Clone(o.held)
 }

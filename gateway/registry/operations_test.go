@@ -83,8 +83,8 @@ func TestTheRecordOutlivesARestart(t *testing.T) {
 	if diff := cmp.Diff(before, o.Last(100), cmp.Comparer(time.Time.Equal)); diff != "" {
 		t.Error(diff)
 	}
-	want := map[string]wire.Action{"suishen": wire.ActionDrain, "suikang": wire.ActionDrain}
-	if diff := cmp.Diff(want, o.Held()); diff != "" {
+	want := map[string]wire.Operation{"suishen": operation("suishen", wire.ActionDrain), "suikang": operation("suikang", wire.ActionDrain)}
+	if diff := cmp.Diff(want, o.Held(), cmp.Comparer(time.Time.Equal)); diff != "" {
 		t.Error(diff)
 	}
 	record(t, o, operation("yuekang", wire.ActionOpen)) // behind the others, not over them
@@ -96,15 +96,15 @@ func TestTheRecordOutlivesARestart(t *testing.T) {
 func TestTheLastOperationsAreAtHandNewestFirst(t *testing.T) {
 	o, _ := operationsAt(t, filepath.Join(t.TempDir(), "operations.jsonl"))
 	o.sync = func(*os.File) error { return nil } // time is short
-	for i := range MaxOperations + 7 {
+	for i := range wire.MaxOperations + 7 {
 		record(t, o, operation(fmt.Sprint("system", i), wire.ActionOpen))
 	}
-	for n, want := range map[int]int{0: 0, 1: 1, 50: 50, MaxOperations: MaxOperations, MaxOperations + 1: MaxOperations} {
+	for n, want := range map[int]int{0: 0, 1: 1, 50: 50, wire.MaxOperations: wire.MaxOperations, wire.MaxOperations + 1: wire.MaxOperations} {
 		if got := len(o.Last(n)); got != want {
 			t.Errorf("Last(%d) has %d", n, got)
 		}
 	}
-	if two := o.Last(2); two[0].System != fmt.Sprint("system", MaxOperations+6) || two[1].System != fmt.Sprint("system", MaxOperations+5) {
+	if two := o.Last(2); two[0].System != fmt.Sprint("system", wire.MaxOperations+6) || two[1].System != fmt.Sprint("system", wire.MaxOperations+5) {
 		t.Errorf("the last two are %s and %s", two[0].System, two[1].System)
 	}
 }
@@ -123,7 +123,7 @@ func TestAnUnfinishedLastLineIsCutOffAndTold(t *testing.T) {
 		if got := content(t, path); got != whole[:first] || !strings.Contains(log, fmt.Sprint("bytes=", end-first)) {
 			t.Fatalf("cut at %d: %d bytes are left, log %q", end, len(got), log)
 		}
-		if o.Held()["suishen"] != wire.ActionOpen || len(o.Last(9)) != 1 {
+		if o.Held()["suishen"].Action != wire.ActionOpen || len(o.Last(9)) != 1 {
 			t.Fatalf("cut at %d: %v", end, o.Last(9))
 		}
 	}
@@ -169,7 +169,7 @@ func TestALaterVersionsMembersAreLetBe(t *testing.T) {
 	if err := os.WriteFile(path, []byte(line), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if o, _ := operationsAt(t, path); o.Held()["suishen"] != wire.ActionOpen {
+	if o, _ := operationsAt(t, path); o.Held()["suishen"].Action != wire.ActionOpen {
 		t.Error("not taken in")
 	}
 }
@@ -181,7 +181,7 @@ func TestWhatIsNotOnDiskIsNotRecorded(t *testing.T) {
 	before := content(t, path)
 	unchanged := func(when string) {
 		t.Helper()
-		if len(o.Last(9)) != 1 || o.Held()["suishen"] != wire.ActionOpen {
+		if len(o.Last(9)) != 1 || o.Held()["suishen"].Action != wire.ActionOpen {
 			t.Errorf("%s: taken in all the same: %v", when, o.Last(9))
 		}
 	}
@@ -262,11 +262,11 @@ func FuzzTheRecord(f *testing.F) {
 		if err != nil {
 			return
 		}
-		before := len(o.Last(MaxOperations))
+		before := len(o.Last(wire.MaxOperations))
 		if err := o.Record(operation("suishen", wire.ActionOpen)); err != nil {
 			t.Fatal(err)
 		}
-		if again, _ := operationsAt(t, path); len(again.Last(MaxOperations)) != min(before+1, MaxOperations) || again.Held()["suishen"] != wire.ActionOpen {
+		if again, _ := operationsAt(t, path); len(again.Last(wire.MaxOperations)) != min(before+1, wire.MaxOperations) || again.Held()["suishen"].Action != wire.ActionOpen {
 			t.Error("what is recorded behind it is lost")
 		}
 	})
