@@ -410,8 +410,8 @@ func TestWhoQueuedIsTurnedAwayOnceTheSystemIsKnownToBeIll(t *testing.T) {
 		a.ask(g, 3*breakerRow, NewDemand(time.Now().Add(time.Minute), Checkpoint))
 		time.Sleep(time.Second)
 		synctest.Wait()
-		// The first failures have let others through; the fifth has shut the door.
-		if now := g.Condition(); now.Queued != 0 || now.Breaker != Open || a.count(standard.ReasonBreaker) != breakerRow+1 {
+		// The first failures may have let others through; the fifth has shut the door.
+		if now := g.Condition(); now.Queued != 0 || now.Breaker != Open || a.count(standard.ReasonBreaker) <= breakerRow {
 			t.Errorf("%+v, %v", now, a.got)
 		}
 		a.all.Wait()
