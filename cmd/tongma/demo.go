@@ -22,6 +22,7 @@ import (
 const (
 	demoGatewayID = "tongma-demo"
 	demoCallerID  = "demo-officer"
+	demoPlatform  = "demo-platform"
 )
 
 func demoCommand() *cobra.Command {
@@ -35,8 +36,10 @@ their real dialects, with a hundred people each. None of the people exists.
 
 The demo is ready when GET /readyz answers 200, and ends on SIGINT or SIGTERM. --dir then holds
 
-  demo.json         {"gateway":{"url","id"},"caller":{"id","key"},"systems":[SYSTEM],"sandbox":{SYSTEM:URL}}
+  demo.json         {"gateway":{"url","id"},"caller":{"id","key"},"platform":{"id","key"},
+                    "systems":[SYSTEM],"sandbox":{SYSTEM:URL}}
   caller.key.pem    the caller's private key (PKCS#8): an officer, granted every purpose, without a rate limit
+  platform.key.pem  the private key of a platform that runs all systems, for ` + "`tongma changes`" + `
   gateway.pub.pem   the gateway's public key (SPKI), to be pinned
 
 and keeps the keys for the next start. With --upstream there is no sandbox: every system's backend is at
@@ -112,6 +115,10 @@ func demoConfig(box *sandbox.Sandbox, listen, dir, upstream string, info *demoIn
 	if err != nil {
 		return nil, err
 	}
+	platformKey, err := keepKey(filepath.Join(dir, platformKeyFile))
+	if err != nil {
+		return nil, err
+	}
 	pub, err := gatewayKey.Public().MarshalPEM()
 	if err != nil {
 		return nil, err
@@ -126,13 +133,17 @@ func demoConfig(box *sandbox.Sandbox, listen, dir, upstream string, info *demoIn
 	systems := demoSystems(box, dialects, upstream, info.Sandbox)
 	info.Systems = slices.DeleteFunc(box.Systems(), func(id string) bool { _, ok := systems[id]; return !ok })
 	info.Gateway.ID = demoGatewayID
-	info.Caller.ID, info.Caller.Key = demoCallerID, callerKey.Public().ID()
+	info.Caller = demoParty{demoCallerID, callerKey.Public().ID()}
+	info.Platform = demoParty{demoPlatform, platformKey.Public().ID()}
 	return &node.Config{
 		Listen: listen, ID: demoGatewayID, Key: gatewayKey, State: state,
 		Dialects: dialects, Systems: systems,
 		Callers: []registry.Party{{
 			ID: demoCallerID, KeyID: info.Caller.Key, Key: callerKey.Public(),
 			Roles: standard.RolesOf(standard.RoleOfficer), Purposes: []string{registry.AllPurposes},
+		}, {
+			ID: demoPlatform, KeyID: info.Platform.Key, Key: platformKey.Public(),
+			Roles: standard.RolesOf(standard.RolePlatform), Systems: info.Systems,
 		}},
 	}, nil
 }

@@ -14,11 +14,12 @@ import (
 
 // The files of a demo's folder. The keys stay when the demo is started again, so that clients may keep what they have pinned.
 const (
-	demoFile       = "demo.json"
-	callerKeyFile  = "caller.key.pem"
-	gatewayKeyFile = "gateway.key.pem"
-	gatewayPubFile = "gateway.pub.pem"
-	stateFolder    = "state"
+	demoFile        = "demo.json"
+	callerKeyFile   = "caller.key.pem"
+	platformKeyFile = "platform.key.pem"
+	gatewayKeyFile  = "gateway.key.pem"
+	gatewayPubFile  = "gateway.pub.pem"
+	stateFolder     = "state"
 
 	defaultDir = "demo"
 )
@@ -29,13 +30,17 @@ type demoInfo struct {
 		URL string `json:"url"`
 		ID  string `json:"id"`
 	} `json:"gateway"`
-	Caller struct {
-		ID  string `json:"id"`
-		Key string `json:"key"` // the key id
-	} `json:"caller"`
-	Systems []string          `json:"systems"`         // those that the gateway can ask
-	Sandbox map[string]string `json:"sandbox"`         // each system's backend; empty where the backends are elsewhere
-	Admin   string            `json:"admin,omitempty"` // where the sandbox takes faults
+	Caller   demoParty         `json:"caller"`
+	Platform demoParty         `json:"platform"`        // runs all systems
+	Systems  []string          `json:"systems"`         // those that the gateway can ask
+	Sandbox  map[string]string `json:"sandbox"`         // each system's backend; empty where the backends are elsewhere
+	Admin    string            `json:"admin,omitempty"` // where the sandbox takes faults
+}
+
+// demoParty is one whom the demo's gateway knows.
+type demoParty struct {
+	ID  string `json:"id"`
+	Key string `json:"key"` // the key id
 }
 
 // readDemo reads demo.json of a folder.
@@ -73,11 +78,16 @@ func (d *demoInfo) write(dir string) error {
 
 // demoClient makes a client that signs with the folder's caller key and believes its gateway key alone.
 func demoClient(dir string) (*client.Client, error) {
+	return demoClientOf(dir, callerKeyFile, func(d *demoInfo) demoParty { return d.Caller })
+}
+
+// demoClientOf is demoClient as another party, whose key is in a file of the folder.
+func demoClientOf(dir, keyFile string, party func(*demoInfo) demoParty) (*client.Client, error) {
 	info, err := readDemo(dir)
 	if err != nil {
 		return nil, err
 	}
-	key, err := readPrivateKey(filepath.Join(dir, callerKeyFile), nil)
+	key, err := readPrivateKey(filepath.Join(dir, keyFile), nil)
 	if err != nil {
 		return nil, noDemo(dir, err)
 	}
@@ -85,9 +95,10 @@ func demoClient(dir string) (*client.Client, error) {
 	if err != nil {
 		return nil, noDemo(dir, err)
 	}
+	as := party(info)
 	return client.New(client.Config{
 		URL: info.Gateway.URL, GatewayID: info.Gateway.ID, GatewayKey: gatewayKey,
-		Rid: info.Caller.ID, KeyID: info.Caller.Key, Key: key,
+		Rid: as.ID, KeyID: as.Key, Key: key,
 	})
 }
 
