@@ -144,7 +144,7 @@ func (f *loadFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	announce(cmd.ErrOrStderr(), plan)
-	if err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), plan.Remote); err != nil {
+	if err := confirm(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr(), plan.Remote); err != nil {
 		return err
 	}
 	watch, done := watcher(cmd.ErrOrStderr(), plan)

@@ -163,13 +163,16 @@ func TestAStoppedLoadReportsWhatWasDone(t *testing.T) {
 	l := new(liar)
 	dir := l.listen(t, false)
 	cmd := exec.Command(binary(t), "load", "--demo", dir, "--rate", "1000/s", "--duration", "1m", "--hit", "0", "--json", "--scans", scansFile(t, slices.Repeat([]string{"x"}, 80_000)...))
-	stop := func() { cmd.Process.Signal(syscall.SIGINT) }
+	asked := make(chan struct{})
+	first := func() { close(asked) }
 	var out bytes.Buffer
 	cmd.Stdout = &out
-	l.first.Store(&stop)
+	l.first.Store(&first)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	<-asked
+	cmd.Process.Signal(syscall.SIGINT)
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("after SIGINT: %v", err)
 	}
@@ -328,11 +331,18 @@ func TestTheMixOfSystemsFollowsItsShares(t *testing.T) {
 func TestAnotherHostIsAskedForByName(t *testing.T) {
 	for typed, ok := range map[string]bool{"gateway.example\n": true, " gateway.example \r\n": true, "gateway.example": true, "yes\n": false, "\n": false, "": false} {
 		var out bytes.Buffer
-		if err := confirmHost(strings.NewReader(typed), &out, "gateway.example"); (err == nil) != ok {
+		if err := confirmHost(t.Context(), strings.NewReader(typed), &out, "gateway.example"); (err == nil) != ok {
 			t.Errorf("%q: %v", typed, err)
 		}
 	}
-	if err := confirm(strings.NewReader(""), io.Discard, "gateway.example"); err != nil {
+	never, _ := io.Pipe()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := confirmHost(ctx, never, io.Discard, "gateway.example"); err == nil {
+		t.Error("Ctrl-C goes on")
+	}
+	never.Close()
+	if err := confirm(t.Context(), strings.NewReader(""), io.Discard, "gateway.example"); err != nil {
 		t.Errorf("a script that names the host is asked: %v", err)
 	}
 }

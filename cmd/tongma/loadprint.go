@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -30,23 +31,28 @@ func announce(w io.Writer, p *load.Plan) {
 }
 
 // confirm asks, on a terminal and beyond this machine, whether that host is meant.
-func confirm(in io.Reader, w io.Writer, host string) error {
+func confirm(ctx context.Context, in io.Reader, w io.Writer, host string) error {
 	if host == "" || load.Loopback(host) || !isTerminal(in) {
 		return nil
 	}
-	return confirmHost(in, w, host)
+	return confirmHost(ctx, in, w, host)
 }
 
-func confirmHost(in io.Reader, w io.Writer, host string) error {
+func confirmHost(ctx context.Context, in io.Reader, w io.Writer, host string) error {
 	fmt.Fprintf(w, "That is not this machine. Is it yours to load? Type its host's name to go on: ")
-	line, err := bufio.NewReader(io.LimitReader(in, 1024)).ReadString('\n')
-	if strings.TrimSpace(line) != host {
-		if err != nil && err != io.EOF {
-			return fail(err, "")
+	typed := make(chan string, 1)
+	go func() { // reading a terminal cannot be broken off: where Ctrl-C comes first, it ends with the process
+		line, _ := bufio.NewReader(io.LimitReader(in, 1024)).ReadString('\n')
+		typed <- strings.TrimSpace(line)
+	}()
+	select {
+	case name := <-typed:
+		if name == host {
+			return nil
 		}
-		return fail(fmt.Errorf("%s is not confirmed, nothing was sent", host), "")
+	case <-ctx.Done():
 	}
-	return nil
+	return fail(fmt.Errorf("%s is not confirmed, nothing was sent", host), "")
 }
 
 func isTerminal(stream any) bool {
@@ -179,7 +185,7 @@ func digits(v float64) string {
 	return text
 }
 
-func percentOf(share float64) string { return strconv.FormatFloat(100*share, 'g', 4, 64) + "%" }
+func percentOf(share float64) string { return strconv.FormatFloat(100*share, 'g', 3, 64) + "%" }
 
 // duration writes milliseconds as people do.
 func millis(ms float64) string {

@@ -41,7 +41,7 @@ func newCaller(p *Plan) (*caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &caller{plan: p, dialer: newDialer(u, p.Remote != "")}, nil
+	return &caller{plan: p, dialer: newDialer(u, p.Remote != "" && !Loopback(p.Remote))}, nil
 }
 
 func (c *caller) now() time.Time {
@@ -148,7 +148,7 @@ func (c *caller) meet(ctx context.Context) error {
 		if wait > maxWait {
 			return err
 		}
-		c.offset.Store(time.UnixMilli(clock.ServerTime).Sub(time.Now()).Milliseconds())
+		c.offset.Store(time.Until(time.UnixMilli(clock.ServerTime)).Milliseconds())
 		select {
 		case <-time.After(max(wait, 0)):
 		case <-ctx.Done():

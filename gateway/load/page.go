@@ -16,7 +16,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"group":   func(n int64) string { return grouped(float64(n)) },
 	"groupf":  grouped,
 	"span":    span,
-	"percent": func(share float64) string { return fmt.Sprintf("%.4g%%", 100*share) },
+	"percent": func(share float64) string { return fmt.Sprintf("%.3g%%", 100*share) },
 	"title":   func(name string) template.HTML { return bilingual(titles[name][0], titles[name][1]) },
 	"meaning": meaning,
 }).Parse(pageText))

@@ -110,7 +110,9 @@ func TestALyingGatewayMakesTheReportFail(t *testing.T) {
 			w.WriteHeader(429)
 			io.WriteString(w, `{"code":"42901"}`)
 		}},
-		{name: "a proxy's trouble", word: "red", tamper: func(_ http.Handler, w http.ResponseWriter, _ *http.Request) { http.Error(w, "no upstream", 502) }},
+		{name: "a proxy's trouble", word: "red", tamper: func(_ http.Handler, w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "no upstream", http.StatusBadGateway)
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFar(t)

@@ -13,7 +13,7 @@ import (
 // Item is something to ask about.
 type Item struct {
 	Request standard.Request
-	Expect  *standard.Status // what the answer's status must be if it is green; nil: nothing is known. Empty: any status but green
+	Expect  *standard.Status // what the status is known to be: a green that should not be is a false one. nil: nothing is known; empty: none
 	Until   time.Time        // when it is no longer worth asking about; zero: never
 	Name    string           // names it in a report without telling anything about anybody: "line 17"
 }
