@@ -640,6 +640,41 @@ func TestPositionsNeverFall(t *testing.T) {
 	}
 }
 
+// TestWhatAFailoverLosesIsMarkedByEveryNode: a notice was acknowledged, the master died before its replica had it, and another notice
+// took its number. Whoever has heard the first says so to those who have not.
+func TestWhatAFailoverLosesIsMarkedByEveryNode(t *testing.T) {
+	s := startRedis(t)
+	a := readyPeers(t, 1, s.address)[0]
+	between := startProxy(t, s.address)
+	b := readyPeers(t, 1, between.listener.Addr().String())[0]
+	tellAbout(t, a, 1)
+	settled(t, a, b)
+	b.keep(aKey, b.answer(1))
+	between.cut.Store(true)
+	between.sever()
+
+	stream, state := s.do("DUMP", a.shared.stream).(string), s.do("DUMP", a.shared.state).(string)
+	before, _ := a.shared.heard()
+	tellAbout(t, a, 2, Change{Subject: sample(1).Subject})
+	at, number := a.marks.Position()+1, fmt.Sprint(before.n+1)
+	payload, _ := a.shared.notices.sealed(packNotice(&Notice{System: "other"}), noticePlace(before.epoch, before.n+1, at))
+	pipe := s.admin.TxPipeline()
+	pipe.RestoreReplace(t.Context(), a.shared.stream, 0, stream)
+	pipe.RestoreReplace(t.Context(), a.shared.state, 0, state)
+	pipe.XAdd(t.Context(), &redis.XAddArgs{Stream: a.shared.stream, ID: at.id(), Values: []any{"e", before.epoch, "n", number, "p", payload}})
+	pipe.HSet(t.Context(), a.shared.state, "n", number, "id", at.id())
+	if _, err := pipe.Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	between.cut.Store(false)
+	settled(t, a, b)
+	eventually(t, 2*time.Second, "the node that has not heard the lost notice drops what it remembers", func() bool { return !b.remembers(aKey) })
+	settled(t, a, b)
+	if b.remembers(aKey) {
+		t.Error("it was doubt only")
+	}
+}
+
 func TestMissedNoticesDropEverything(t *testing.T) {
 	s := startRedis(t)
 	a := readyPeers(t, 1, s.address)[0]
