@@ -25,9 +25,12 @@ func (g *Gateway) answer(call *Call, f finding) *standard.Verification {
 	v.ID, v.Salt = g.identities.next(now)
 	v.Outcome = f.outcome
 	if f.outcome == standard.Verified {
-		a.verified(call, &f, now)
+		a.verified(call, &f, g.uptime())
 	} else {
 		v.Reason = f.reason.Reason(f.retryAfter)
+		if f.from == standard.Cache {
+			a.aged(&f, g.uptime())
+		}
 		if f.system != nil {
 			a.system = f.system.identity
 			v.System = &a.system
@@ -39,18 +42,23 @@ func (g *Gateway) answer(call *Call, f finding) *standard.Verification {
 }
 
 // verified fills in what only a verified answer has.
-func (a *answered) verified(call *Call, f *finding, now time.Time) {
+func (a *answered) verified(call *Call, f *finding, uptime time.Duration) {
 	v := &a.verification
 	v.Status, v.Colour = f.record.Status, f.record.Status.Colour()
 	a.system = f.record.System
 	v.System = &a.system
 	v.Holder, v.Health = f.record.View(call.Caller.Roles)
 	v.Others = f.record.Others
+	a.aged(f, uptime)
+}
+
+// aged fills in how old the answer is.
+func (a *answered) aged(f *finding, uptime time.Duration) {
 	a.freshness = standard.Freshness{
 		From:       f.from,
 		ObservedAt: standard.Millis(f.observedAt),
-		AgeMs:      max(now.Sub(f.observedAt).Milliseconds(), 0),
+		AgeMs:      max(uptime-f.since, 0).Milliseconds(),
 		ValidUntil: standard.Millis(f.validUntil),
 	}
-	v.Freshness = &a.freshness
+	a.verification.Freshness = &a.freshness
 }

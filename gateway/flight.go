@@ -7,14 +7,18 @@ import (
 
 	"tongma/adapters"
 	"tongma/gateway/freshness"
+	"tongma/gateway/upstream"
 	"tongma/standard"
 )
 
 // flight is one question that is under way to a system. Whoever asks the same meanwhile waits for it. It belongs to none of
 // them: its context is the gateway's, and the guards end it.
 type flight struct {
-	done  chan struct{}
-	found finding // to be read after done
+	key    *freshness.Key // nil: it is nobody else's
+	fly    func(context.Context) finding
+	demand *upstream.Demand // of all who wait for it
+	done   chan struct{}
+	found  finding // to be read after done
 }
 
 // flights holds what is under way. Each system's bulkhead bounds how many there are: who finds no place there lands at once.
@@ -34,41 +38,42 @@ func newFlights() *flights {
 	return &flights{ctx: ctx, cancel: cancel, idle: make(chan func()), running: map[freshness.Key]*flight{}}
 }
 
-// join gives the flight that is under way for key and says so, or starts one. A flight without a key is nobody else's.
-func (f *flights) join(key freshness.Key, keyed bool, fly func(context.Context) finding) (*flight, bool, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.closed {
+// join gives the flight that is under way for the key of f and says so, or starts f. Whoever joins waits until a time, and so much
+// matters whether a place is found in the system's queue.
+func (all *flights) join(f *flight, until time.Time, p upstream.Priority) (*flight, bool, error) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if all.closed {
 		return nil, false, ErrClosed
 	}
-	if keyed {
-		if running, ok := f.running[key]; ok {
+	if f.key != nil {
+		if running, ok := all.running[*f.key]; ok {
+			running.demand.Raise(until, p)
 			return running, true, nil
 		}
+		all.running[*f.key] = f
 	}
-	started := &flight{done: make(chan struct{})}
-	if keyed {
-		f.running[key] = started
-	}
-	f.start(func() {
-		started.found = fly(f.ctx)
-		if keyed {
-			f.mu.Lock()
-			delete(f.running, key)
-			f.mu.Unlock()
+	f.demand = upstream.NewDemand(until, p)
+	f.done = make(chan struct{})
+	all.start(func() {
+		f.found = f.fly(f.demand.Context(all.ctx))
+		if f.key != nil {
+			all.mu.Lock()
+			delete(all.running, *f.key)
+			all.mu.Unlock()
 		}
-		close(started.done)
+		close(f.done)
 	})
-	return started, false, nil
+	return f, false, nil
 }
 
 // start has a pilot fly: one that waits, or a new one.
-func (f *flights) start(flight func()) {
-	f.all.Add(1)
+func (all *flights) start(flight func()) {
+	all.all.Add(1)
 	select {
-	case f.idle <- flight:
+	case all.idle <- flight:
 	default:
-		go f.pilot(flight)
+		go all.pilot(flight)
 	}
 }
 
@@ -77,39 +82,39 @@ const pilotWaits = time.Second
 
 // pilot is a goroutine that flies, and then waits a while for another flight. A new goroutine for each would have to grow its
 // stack each time, because adapters need more of it than a goroutine begins with.
-func (f *flights) pilot(flight func()) {
+func (all *flights) pilot(flight func()) {
 	timer := time.NewTimer(pilotWaits)
 	defer timer.Stop()
 	for {
 		flight()
-		f.all.Done()
+		all.all.Done()
 		timer.Reset(pilotWaits)
 		select {
-		case flight = <-f.idle:
+		case flight = <-all.idle:
 		case <-timer.C:
 			return
-		case <-f.ctx.Done():
+		case <-all.ctx.Done():
 			return
 		}
 	}
 }
 
 // len is how many flights others may join.
-func (f *flights) len() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.running)
+func (all *flights) len() int {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	return len(all.running)
 }
 
 // close lets no more flights start and waits for the others, until ctx ends: those that are left are cancelled then.
-func (f *flights) close(ctx context.Context) error {
-	f.mu.Lock()
-	f.closed = true
-	f.mu.Unlock()
-	defer f.cancel()
+func (all *flights) close(ctx context.Context) error {
+	all.mu.Lock()
+	all.closed = true
+	all.mu.Unlock()
+	defer all.cancel()
 	landed := make(chan struct{})
 	go func() {
-		f.all.Wait()
+		all.all.Wait()
 		close(landed)
 	}()
 	select {
@@ -120,29 +125,56 @@ func (f *flights) close(ctx context.Context) error {
 	}
 }
 
-// fly asks the system, judges what it says, and remembers what may be served again. It begins with another look into the
-// memory, because an earlier flight may have landed since its starter looked: what that brought is remembered before its key is
-// free. A panic of the adapter is a fault like any other.
-func (g *Gateway) fly(ctx context.Context, s *system, q *adapters.Query, key freshness.Key, keyed bool) (found finding) {
-	began := g.now()
-	defer func() {
-		if p := recover(); p != nil {
-			g.panicked(s, p)
-			found = because(s, standard.ReasonFault)
+// flightOf makes the flight that asks s. Only one that is to refresh what is remembered asks although there is something to serve.
+func (g *Gateway) flightOf(s *system, q *adapters.Query, key *freshness.Key, refresh bool) *flight {
+	f := &flight{key: key}
+	f.fly = func(ctx context.Context) (found finding) {
+		defer func() {
+			if p := recover(); p != nil {
+				g.panicked(s, p)
+				found = because(s, standard.ReasonFault)
+			}
+		}()
+		if key == nil {
+			found, _ = g.fly(ctx, s, q)
+			return found
 		}
-	}()
-	if keyed {
-		if e, ok := g.cache.Get(key, began); ok {
-			return remembered(s, e)
+		least := freshness.Due
+		if refresh {
+			least = freshness.Fresh
 		}
+		if e, standing := g.memory.Get(*key, s.marks); standing >= least {
+			return remembered(s, &e, standard.Cache)
+		}
+		return g.flyAndRemember(ctx, s, q, *key)
 	}
-	result, err := s.Verify(ctx, q)
-	found = judge(s, result, err, began, g.now())
-	if found.outcome == standard.Unavailable {
-		s.trouble.tell(g.log, s, &found, err, g.now())
-	}
-	if keyed && found.outcome == standard.Verified {
-		g.cache.Put(key, freshness.Entry{Record: found.record, ObservedAt: found.observedAt, ValidUntil: found.validUntil}, s.info.Freshness)
+	return f
+}
+
+// flyAndRemember asks the system and keeps what may be served again. Its caller has just looked into memory once more, because an
+// earlier flight may have landed since its starter looked: what that brought is remembered before its key is free.
+func (g *Gateway) flyAndRemember(ctx context.Context, s *system, q *adapters.Query, key freshness.Key) finding {
+	found, answered := g.fly(ctx, s, q)
+	if answered {
+		g.memory.Put(key, &freshness.Entry{
+			Record: found.record, Reason: found.reason, ObservedAt: found.observedAt, ValidUntil: found.validUntil,
+			Since: found.since, Began: found.began, Concerns: found.concerns,
+		}, &s.life, s.marks)
 	}
 	return found
+}
+
+// fly asks the system, judges what it says, and says whether it was an answer of the system itself.
+func (g *Gateway) fly(ctx context.Context, s *system, q *adapters.Query) (found finding, answered bool) {
+	position := g.marks.Position()
+	began, since := g.now(), g.uptime()
+	result, err := s.Verify(ctx, q)
+	found = judge(s, result, err, began, g.now())
+	found.since, found.began = since, position
+	found.concerns = s.marks.Concerns(q.Ticket.Scan, q.Ticket.Document, found.record)
+	if found.outcome == standard.Unavailable {
+		s.trouble.tell(g.log, s, &found, err, g.now())
+		return found, false
+	}
+	return found, !found.observedAt.IsZero()
 }

@@ -161,7 +161,12 @@ func TestOneHangingSystemCostsTheOthersNothing(t *testing.T) {
 		}))
 		var all sync.WaitGroup
 		for i := range 2000 {
-			all.Go(func() { verify(t, g, callFor(scanOf("sui", i))) })
+			all.Go(func() {
+				// Some find no place in the queue, which is told at once.
+				if _, err := g.Verify(t.Context(), callFor(scanOf("sui", i))); err != nil && !errors.As(err, new(*Overload)) {
+					t.Error(err)
+				}
+			})
 		}
 		synctest.Wait()
 		for i := range 50 {

@@ -14,6 +14,7 @@ import (
 
 	"tongma/adapters"
 	"tongma/gateway/freshness"
+	"tongma/gateway/upstream"
 	"tongma/standard"
 )
 
@@ -31,6 +32,7 @@ type Config struct {
 	References int
 
 	Now     func() time.Time      // nil: time.Now
+	Uptime  func() time.Duration  // by which ages are measured, whatever happens to the clock; nil: since New
 	Log     *slog.Logger          // nil: nothing is logged
 	Metrics prometheus.Registerer // nil: nothing is registered
 }
@@ -42,8 +44,12 @@ type Backend struct {
 	Endpoint    string            // base URL of the backend
 	Endpoints   map[string]string // further ones, by the names that the dialect gives them
 	Credentials map[string]string
-	Limits      adapters.Limits   // what is not 0 overrides the dialect's own; a rate or retry below 0 is none
+	Limits      adapters.Limits   // what is not 0 overrides the dialect's own; a rate, retry or hedge below 0 is none
+	Life        freshness.Life    // likewise
 	PlaceIDs    map[string]string // what the system calls this gateway's place or device
+	// Heartbeat is how often the platform has promised to tell of changes at least, be it that there are none; 0: it has not. While it is
+	// silent for longer, no green of the system is served from memory.
+	Heartbeat time.Duration
 }
 
 const (
@@ -58,13 +64,16 @@ var ErrClosed = errors.New("gateway: closed")
 // Gateway verifies scans. It is safe for concurrent use.
 type Gateway struct {
 	live       atomic.Pointer[adapters.Catalogue] // its entries' adapters are *system; a call keeps the one it began with
-	cache      *freshness.Cache
+	memory     *freshness.Cache
+	marks      *freshness.Marks
+	feed       freshness.Feed
 	digests    *digests
 	flights    *flights
 	references *references
 	identities *identities
 	meters     *meters
 	now        func() time.Time
+	uptime     func() time.Duration
 	log        *slog.Logger
 }
 
@@ -75,21 +84,25 @@ func New(config Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	cache, err := freshness.New(config.CacheRecords)
+	memory, err := freshness.New(config.CacheRecords, config.Uptime)
 	if err != nil {
 		return nil, fmt.Errorf("gateway: cache: %w", err)
 	}
+	marks := freshness.NewMarks(longest(config.Backends), config.Uptime)
 	references, err := newReferences(config.References)
 	if err != nil {
 		return nil, fmt.Errorf("gateway: references: %w", err)
 	}
 	g := &Gateway{
-		cache:      cache,
+		memory:     memory,
+		marks:      marks,
+		feed:       freshness.NewLocal(marks),
 		digests:    newDigests(config.CacheKey),
 		flights:    newFlights(),
 		references: references,
 		identities: newIdentities(rand.Reader),
 		now:        config.Now,
+		uptime:     config.Uptime,
 		log:        config.Log,
 	}
 	if g.meters, err = newMeters(config.Metrics, g); err != nil {
@@ -119,6 +132,10 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Uptime == nil {
+		start := time.Now()
+		c.Uptime = func() time.Duration { return time.Since(start) }
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -191,4 +208,12 @@ type Call struct {
 	Caller  Caller
 	Request *standard.Request // Verify puts its document into normal form
 	BodySum [32]byte          // digest of the request as it came, by which two with the same reference are compared
+	Batch   bool              // it is one of many: whoever stands at a checkpoint comes before it
+}
+
+func (c *Call) priority() upstream.Priority {
+	if c.Batch {
+		return upstream.Batch
+	}
+	return upstream.Checkpoint
 }

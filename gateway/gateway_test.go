@@ -145,8 +145,9 @@ func TestAGreenScanIsVerifiedDecidedAndMasked(t *testing.T) {
 func TestASecondLookIsServedFromMemoryWithItsAgeAndItsCallersRights(t *testing.T) {
 	now := time.Date(2022, 3, 1, 10, 0, 0, 0, standard.Zone)
 	clock := func() time.Time { return now }
-	asked := 0
-	g := open(t, Config{Now: clock}, system1("sui", func(context.Context, *adapters.Query) (adapters.Result, error) {
+	start, asked := now, 0
+	uptime := func() time.Duration { return now.Sub(start) }
+	g := open(t, Config{Now: clock, Uptime: uptime}, system1("sui", func(context.Context, *adapters.Query) (adapters.Result, error) {
 		asked++
 		return adapters.Result{Outcome: standard.Verified, Record: record("sui", standard.Green), ObservedAt: now}, nil
 	}))

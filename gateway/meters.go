@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tongma/gateway/freshness"
 	"tongma/standard"
 )
 
@@ -14,7 +15,7 @@ type meters struct {
 	seconds       *prometheus.HistogramVec
 	breaker       *prometheus.GaugeVec
 	coalesced     *prometheus.CounterVec
-	hits, misses  prometheus.Counter
+	lookups       [freshness.Fresh + 1]prometheus.Counter // by standing
 }
 
 // systemMeters are those of one system.
@@ -26,7 +27,7 @@ type systemMeters struct {
 
 func newMeters(registry prometheus.Registerer, g *Gateway) (*meters, error) {
 	lookups := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "tongma_cache_lookups_total", Help: "Looks into the memory of records, by result.",
+		Name: "tongma_cache_lookups_total", Help: "Looks into memory: hit, hit_due (asked for anew in the background), stale (likewise), last_resort (served where asking fails), miss.",
 	}, []string{"result"})
 	m := &meters{
 		verifications: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -42,12 +43,15 @@ func newMeters(registry prometheus.Registerer, g *Gateway) (*meters, error) {
 		coalesced: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tongma_coalesced_total", Help: "Calls that joined another's question to the system.",
 		}, []string{"system"}),
-		hits:   lookups.WithLabelValues("hit"),
-		misses: lookups.WithLabelValues("miss"),
+	}
+	for standing, result := range [...]string{
+		freshness.Absent: "miss", freshness.Resort: "last_resort", freshness.Stale: "stale", freshness.Due: "hit_due", freshness.Fresh: "hit",
+	} {
+		m.lookups[standing] = lookups.WithLabelValues(result)
 	}
 	records := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "tongma_cache_records", Help: "Records in memory, overdue ones included.",
-	}, func() float64 { return float64(g.cache.Len()) })
+		Name: "tongma_cache_records", Help: "Answers in memory, overdue ones included.",
+	}, func() float64 { return float64(g.memory.Len()) })
 	flights := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "tongma_flights", Help: "Questions under way that others may join.",
 	}, func() float64 { return float64(g.flights.len()) })
@@ -58,6 +62,8 @@ func newMeters(registry prometheus.Registerer, g *Gateway) (*meters, error) {
 	}
 	return m, nil
 }
+
+func (m *meters) looked(s freshness.Standing) { m.lookups[s].Inc() }
 
 func (m *meters) of(system string) systemMeters {
 	return systemMeters{

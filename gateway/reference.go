@@ -21,6 +21,7 @@ type reference struct {
 	done  chan struct{}
 
 	answer *standard.Verification // to be read after done
+	found  finding                // what it was made of
 	err    error
 }
 
@@ -76,34 +77,42 @@ func (g *Gateway) verifyOnce(ctx context.Context, call *Call, deadline time.Time
 		m.line(call.Caller.ID)
 		m.line(call.Request.Reference)
 	})
-	held, mine := g.references.claim(key, call.BodySum, g.now())
-	if !mine {
-		return g.repeat(ctx, call, held, deadline)
+	for {
+		held, mine := g.references.claim(key, call.BodySum, g.now())
+		if !mine {
+			answer, again, err := g.repeat(ctx, call, held, deadline)
+			if !again {
+				return answer, err
+			}
+			g.references.release(key, held)
+			continue
+		}
+		defer close(held.done)
+		held.answer, held.err = nil, ErrClosed // should verify panic
+		held.answer, held.found, held.err = g.verify(context.WithoutCancel(ctx), call, deadline)
+		if held.err != nil {
+			g.references.release(key, held)
+		}
+		return held.answer, held.err
 	}
-	defer close(held.done)
-	held.answer, held.err = nil, ErrClosed // should verify panic
-	held.answer, held.err = g.verify(context.WithoutCancel(ctx), call, deadline)
-	if held.err != nil {
-		g.references.release(key, held)
-	}
-	return held.answer, held.err
 }
 
-// repeat gives the answer that held has or will have.
-func (g *Gateway) repeat(ctx context.Context, call *Call, held *reference, deadline time.Time) (*standard.Verification, error) {
+// repeat gives the answer that held has or will have, or says that it is to be found again, because a change notice has overtaken
+// it.
+func (g *Gateway) repeat(ctx context.Context, call *Call, held *reference, deadline time.Time) (answer *standard.Verification, again bool, err error) {
 	if held.body != call.BodySum {
-		return nil, &standard.Error{
+		return nil, false, &standard.Error{
 			Kind: standard.KindReference, Field: "reference",
 			What: "was used within the last minute for another request: give each request its own",
 		}
 	}
-	timer := time.NewTimer(deadline.Sub(g.now()))
+	timer := time.NewTimer(time.Until(deadline))
 	defer timer.Stop()
 	select {
 	case <-held.done:
-		return held.answer, held.err
+		return held.answer, held.found.overtaken(), held.err
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return g.answer(call, because(nil, standard.ReasonPatience)), nil
+	return g.answer(call, because(nil, standard.ReasonPatience)), false, nil
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"tongma/adapters"
+	"tongma/gateway/freshness"
 	"tongma/gateway/upstream"
 	"tongma/standard"
 )
@@ -27,6 +29,8 @@ type system struct {
 	placeIDs         map[string]string
 	missing          []string
 	host             *upstream.Host
+	life             freshness.Life
+	marks            *freshness.SystemMarks
 	state            atomic.Int32 // of the breaker, an upstream.State
 	meters           systemMeters
 	trouble          trouble
@@ -37,7 +41,7 @@ func (g *Gateway) connect(b Backend) (*system, error) {
 	if err := checkNames(b, info); err != nil {
 		return nil, err
 	}
-	limits := overlay(overlay(defaultLimits, info.Limits), b.Limits)
+	limits := limitsOf(b)
 	host, err := upstream.NewHost(upstream.HostConfig{
 		Endpoint: b.Endpoint, Endpoints: b.Endpoints, Credentials: b.Credentials,
 		Timeout: b.Limits.Timeout, MaxReply: b.Limits.Body, Connections: limits.Concurrency, Now: g.now,
@@ -51,8 +55,11 @@ func (g *Gateway) connect(b Backend) (*system, error) {
 		placeIDs: b.PlaceIDs,
 		missing:  missing(b, info),
 		host:     host,
+		life:     lifeOf(b.Life, info.Freshness),
+		marks:    g.marks.Of(info.System, furtherIDs(info)...),
 		meters:   g.meters.of(info.System),
 	}
+	s.marks.Promise(b.Heartbeat)
 	s.identities = identitiesOf(s.identity, info)
 	adapter := b.Dialect.Open(host)
 	s.keyer, _ = adapter.(adapters.Keyer)
@@ -61,6 +68,14 @@ func (g *Gateway) connect(b Backend) (*system, error) {
 		Took:  func(d time.Duration) { s.meters.seconds.Observe(d.Seconds()) },
 	}})
 	return s, nil
+}
+
+func furtherIDs(info adapters.Info) []string {
+	var ids []string
+	for _, further := range info.Systems {
+		ids = append(ids, further.ID)
+	}
+	return ids
 }
 
 // identitiesOf gives by their ids all systems whose records a dialect may give.
@@ -126,6 +141,29 @@ func missing(b Backend, info adapters.Info) []string {
 	return list
 }
 
+// limitsOf gives the limits in force for a backend.
+func limitsOf(b Backend) adapters.Limits {
+	return overlay(overlay(defaultLimits, b.Dialect.Info().Limits), b.Limits)
+}
+
+// lifeOf gives the life that an operator wants, and where nothing is said the descriptor's.
+func lifeOf(own freshness.Life, descriptor adapters.Freshness) freshness.Life {
+	own.Green = cmp.Or(own.Green, descriptor.Green)
+	own.Yellow = cmp.Or(own.Yellow, descriptor.Yellow)
+	own.Red = cmp.Or(own.Red, descriptor.Red)
+	return own
+}
+
+// longest is for how long a mark must be remembered: an answer that was asked for before it may be under way and then be served.
+func longest(backends []Backend) time.Duration {
+	var most time.Duration
+	for _, b := range backends {
+		life := lifeOf(b.Life, b.Dialect.Info().Freshness)
+		most = max(most, standard.MaxWaitMs*time.Millisecond+2*limitsOf(b).Timeout+life.Longest())
+	}
+	return most
+}
+
 // overlay gives base with whatever over sets. A rate or a retry below 0 is none.
 func overlay(base, over adapters.Limits) adapters.Limits {
 	if over.Timeout > 0 {
@@ -142,6 +180,9 @@ func overlay(base, over adapters.Limits) adapters.Limits {
 	}
 	if over.Retry != 0 {
 		base.Retry = over.Retry
+	}
+	if over.Hedge != 0 {
+		base.Hedge = over.Hedge
 	}
 	return base
 }

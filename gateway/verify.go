@@ -6,6 +6,7 @@ import (
 
 	"tongma/adapters"
 	"tongma/gateway/freshness"
+	"tongma/gateway/upstream"
 	"tongma/standard"
 )
 
@@ -25,6 +26,15 @@ type finding struct {
 	from       standard.From
 	observedAt time.Time
 	validUntil time.Time
+
+	since    time.Duration      // uptime when the backend request began: ages are measured by it
+	began    freshness.Position // what had been marked then
+	concerns freshness.Concerns
+}
+
+// overtaken says whether a change notice concerns what the system said, and came after it had been asked.
+func (f *finding) overtaken() bool {
+	return f.system != nil && f.outcome != standard.Unavailable && f.system.marks.Overtaken(f.began, f.concerns)
 }
 
 // because is the finding for a reason: its outcome is the reason's.
@@ -35,15 +45,16 @@ func because(s *system, reason standard.ReasonCode) finding {
 // Verify answers one call within the request's patience. The answer may be shared with other calls: do not change it. The error is a
 // [*standard.Error] if the request is wrong, or [ErrClosed].
 func (g *Gateway) Verify(ctx context.Context, call Call) (*standard.Verification, error) {
-	begin := g.now()
-	if err := call.Request.Check(begin); err != nil {
+	begin := time.Now() // patience is measured by no clock that can be set
+	if err := call.Request.Check(g.now()); err != nil {
 		return nil, err
 	}
 	deadline := begin.Add(patience(call.Request) - answerTime)
 	if call.Request.Reference != "" {
 		return g.verifyOnce(ctx, &call, deadline)
 	}
-	return g.verify(ctx, &call, deadline)
+	v, _, err := g.verify(ctx, &call, deadline)
+	return v, err
 }
 
 func patience(r *standard.Request) time.Duration {
@@ -53,21 +64,21 @@ func patience(r *standard.Request) time.Duration {
 	return time.Duration(r.WaitMs) * time.Millisecond
 }
 
-func (g *Gateway) verify(ctx context.Context, call *Call, deadline time.Time) (*standard.Verification, error) {
+// verify answers one call, and tells what the answer was made of.
+func (g *Gateway) verify(ctx context.Context, call *Call, deadline time.Time) (*standard.Verification, finding, error) {
 	q := new(adapters.Query)
 	s, err := recognise(g.live.Load(), call.Request, &q.Ticket)
 	if err != nil {
-		return nil, err
+		return nil, finding{}, err
 	}
-	if s == nil {
-		return g.answer(call, because(nil, standard.ReasonUnclaimed)), nil
+	found := because(nil, standard.ReasonUnclaimed)
+	if s != nil {
+		complete(q, call, s)
+		if found, err = g.find(ctx, call, s, q, deadline); err != nil {
+			return nil, finding{}, err
+		}
 	}
-	complete(q, call, s)
-	found, err := g.find(ctx, s, q, deadline)
-	if err != nil {
-		return nil, err
-	}
-	return g.answer(call, found), nil
+	return g.answer(call, found), found, nil
 }
 
 // recognise finds the system to ask and fills in the ticket. A nil system means that nobody claims the scan, or that the system
@@ -118,42 +129,107 @@ func complete(q *adapters.Query, call *Call, s *system) {
 	}
 }
 
-// find serves the record from memory or asks the system.
-func (g *Gateway) find(ctx context.Context, s *system, q *adapters.Query, deadline time.Time) (finding, error) {
+// find serves an answer from memory or asks the system.
+func (g *Gateway) find(ctx context.Context, call *Call, s *system, q *adapters.Query, deadline time.Time) (finding, error) {
 	key, keyed := g.keyOf(s, q)
-	if keyed {
-		if e, ok := g.cache.Get(key, g.now()); ok {
-			g.meters.hits.Inc()
-			return remembered(s, e), nil
+	if !keyed {
+		return refuseOverload(g.ask(ctx, call, s, q, nil, deadline))
+	}
+	kept, standing := g.memory.Get(key, s.marks)
+	g.meters.looked(standing)
+	switch standing {
+	case freshness.Stale:
+		g.refresh(s, q, key)
+		return remembered(s, &kept, standard.Stale), nil
+	case freshness.Due:
+		g.refresh(s, q, key)
+		return remembered(s, &kept, standard.Cache), nil
+	case freshness.Fresh:
+		return remembered(s, &kept, standard.Cache), nil
+	}
+	found, err := g.ask(ctx, call, s, q, &key, deadline)
+	if err == nil && found.outcome == standard.Unavailable && standing == freshness.Resort {
+		found = g.resort(found, s, key)
+	}
+	return refuseOverload(found, err)
+}
+
+// Overload is the error of a call that was not put to its system, because too many wait for that already. It may be repeated.
+type Overload struct{ RetryAfter time.Duration }
+
+func (o *Overload) Error() string { return "gateway: too many calls wait for this system already" }
+
+// refuseOverload makes a call that found no place in the queue an error: nobody was asked, so nobody has answered.
+func refuseOverload(found finding, err error) (finding, error) {
+	if err == nil && found.reason == standard.ReasonOverload {
+		return finding{}, &Overload{found.retryAfter}
+	}
+	return found, err
+}
+
+// resort looks once more into memory, because a new answer cannot be had: what was remembered when the call came may have been
+// overtaken since.
+func (g *Gateway) resort(found finding, s *system, key freshness.Key) finding {
+	kept, standing := g.memory.Get(key, s.marks)
+	if standing == freshness.Absent || kept.Record == nil {
+		return found
+	}
+	from := standard.Stale
+	if standing >= freshness.Due { // somebody else has had a new answer meanwhile
+		from = standard.Cache
+	}
+	return remembered(s, &kept, from)
+}
+
+func remembered(s *system, e *freshness.Entry, from standard.From) finding {
+	f := finding{
+		system: s, outcome: standard.Verified, record: e.Record, from: from,
+		observedAt: e.ObservedAt, validUntil: e.ValidUntil, since: e.Since, began: e.Began, concerns: e.Concerns,
+	}
+	if e.Record == nil {
+		f.outcome, f.reason = e.Reason.Outcome(), e.Reason
+	}
+	return f
+}
+
+// ask takes part in a flight for q. An answer that a change notice has overtaken meanwhile is asked for anew, as long as the
+// caller waits: what began before a notice is not served after it.
+func (g *Gateway) ask(ctx context.Context, call *Call, s *system, q *adapters.Query, key *freshness.Key, deadline time.Time) (finding, error) {
+	for {
+		f, joined, err := g.flights.join(g.flightOf(s, q, key, false), deadline, call.priority())
+		if err != nil {
+			return finding{}, err
 		}
-		g.meters.misses.Inc()
-	}
-	f, joined, err := g.flights.join(key, keyed, func(ctx context.Context) finding { return g.fly(ctx, s, q, key, keyed) })
-	if err != nil {
-		return finding{}, err
-	}
-	if joined {
-		s.meters.coalesced.Inc()
-	}
-	return g.await(ctx, f, s, deadline), nil
-}
-
-func remembered(s *system, e freshness.Entry) finding {
-	return finding{
-		system: s, outcome: standard.Verified, record: e.Record, from: standard.Cache,
-		observedAt: e.ObservedAt, validUntil: e.ValidUntil,
+		if joined {
+			s.meters.coalesced.Inc()
+		}
+		found, landed := g.await(ctx, f, s, deadline)
+		if !landed || !found.overtaken() {
+			return found, nil
+		}
+		if !time.Now().Before(deadline) || ctx.Err() != nil {
+			return because(s, standard.ReasonPatience), nil
+		}
 	}
 }
 
-// await waits for the flight until the caller's patience ends or the caller is gone; the flight goes on.
-func (g *Gateway) await(ctx context.Context, f *flight, s *system, deadline time.Time) finding {
-	timer := time.NewTimer(deadline.Sub(g.now()))
+// refresh has q asked for anew while nobody waits. It comes after all whom somebody waits for.
+func (g *Gateway) refresh(s *system, q *adapters.Query, key freshness.Key) {
+	_, _, _ = g.flights.join(g.flightOf(s, q, &key, true), time.Now().Add(refreshWaits), upstream.Refresh) // a gateway that closes needs none
+}
+
+// refreshWaits is for how long a refresh may stand in its system's queue.
+const refreshWaits = time.Second
+
+// await waits for the flight until the caller's patience ends or the caller is gone, and says whether it landed; it goes on anyway.
+func (g *Gateway) await(ctx context.Context, f *flight, s *system, deadline time.Time) (finding, bool) {
+	timer := time.NewTimer(time.Until(deadline))
 	defer timer.Stop()
 	select {
 	case <-f.done:
-		return f.found
+		return f.found, true
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return because(s, standard.ReasonPatience)
+	return because(s, standard.ReasonPatience), false
 }

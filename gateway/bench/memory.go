@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"time"
 
-	"tongma/adapters"
 	"tongma/gateway/freshness"
 	"tongma/standard"
 )
@@ -21,15 +20,17 @@ func startMemory(json.RawMessage) (string, func(json.RawMessage) (any, error), e
 			return nil, err
 		}
 		before := heap()
-		cache, err := freshness.New(n)
+		now := time.Now()
+		uptime := func() time.Duration { return time.Since(now) }
+		cache, err := freshness.New(n, uptime)
 		if err != nil {
 			return nil, err
 		}
-		now := time.Now()
+		marks := freshness.NewMarks(time.Hour, uptime).Of("suishen")
 		for i := range n {
 			var key freshness.Key
 			binary.BigEndian.PutUint64(key[:], uint64(i))
-			cache.Put(key, freshness.Entry{Record: recordOf(i, now), ObservedAt: now, ValidUntil: now.Add(time.Minute)}, adapters.Freshness{})
+			cache.Put(key, &freshness.Entry{Record: recordOf(i, now), ObservedAt: now, ValidUntil: now.Add(time.Minute)}, &freshness.Life{}, marks)
 		}
 		took := heap() - before
 		if cache.Len() != n {

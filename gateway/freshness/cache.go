@@ -1,7 +1,3 @@
-// Package freshness remembers records for as long as they may be served.
-//
-// The key is a keyed digest, so that nothing personal can be read from it; the value is the full record, encoded. What a
-// caller may see of it and what is decided are worked out afterwards, for each call.
 package freshness
 
 import (
@@ -9,107 +5,148 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
-	"tongma/adapters"
 	"tongma/standard"
-)
-
-// How long a record may be served where its system does not say, counted from when the backend request began. A green is the
-// dangerous one to serve late.
-const (
-	defaultGreen  = 30 * time.Second
-	defaultYellow = 5 * time.Minute
-	defaultRed    = 5 * time.Minute
 )
 
 // Key is HMAC-SM3 over what an answer depends on.
 type Key = [32]byte
 
-// Entry is a remembered record. A reader gets a record of its own.
+// Entry is a remembered answer. A reader gets a record of its own.
 type Entry struct {
-	Record     *standard.Record
+	Record     *standard.Record    // nil: there is none, for the reason
+	Reason     standard.ReasonCode // "": verified
 	ObservedAt time.Time
 	ValidUntil time.Time // zero: the system does not say
+	// Since is the uptime of this process at ObservedAt. Ages are measured by it: a clock that is set makes nothing younger or older.
+	Since    time.Duration
+	Began    Position // what had been marked when the backend request began
+	Concerns Concerns // whom and what it is about
 }
 
-// Cache holds a bounded number of records, the most recently served ones. It is safe for concurrent use.
+// Standing is what may be done with a remembered answer.
+type Standing int
+
+// The standings, from none to best.
+const (
+	Absent Standing = iota
+	Resort          // to be served, as stale, where a new answer cannot be had
+	Stale           // to be served at once, as stale, and to be asked for anew meanwhile
+	Due             // to be served, and to be asked for anew meanwhile, so that the next caller need not wait
+	Fresh           // to be served
+)
+
+// dueShare is the last part of a fresh life, in which an answer that is served is asked for anew.
+const dueShare = 3
+
+// Cache holds a bounded number of answers, the most recently served ones. It is safe for concurrent use.
 type Cache struct {
 	entries *lru.Cache[Key, packed]
+	uptime  func() time.Duration
 }
 
-// packed is an entry as it is kept: no pointer but the one to the encoded record, times as milliseconds since 1970.
+// packed is an entry as it is kept: no pointer but the one to the encoded record, times in milliseconds.
 type packed struct {
-	record     string
-	observedAt int64
-	validUntil int64 // 0: not said
-	fresh      int64 // served before this time only
+	record     string // encoded
+	observedAt int64  // since 1970
+	validUntil int64  // since 1970; 0: not said
+	since      int64  // uptime
+	began      Position
+	concerns   Concerns
+	fresh      uint32 // ages up to which it has a standing
+	revalidate uint32
+	resort     uint32
 }
 
-// New makes a cache for at most this many records.
-func New(entries int) (*Cache, error) {
+// New makes a cache for at most this many answers. Uptime is how long this process runs.
+func New(entries int, uptime func() time.Duration) (*Cache, error) {
 	c, err := lru.New[Key, packed](entries)
 	if err != nil {
 		return nil, err
 	}
-	return &Cache{c}, nil
+	return &Cache{c, uptime}, nil
 }
 
-// Get gives the record of key if it may still be served. An overdue one is dropped.
-func (c *Cache) Get(key Key, now time.Time) (Entry, bool) {
+// Get gives the answer of key and what may be done with it. One that can never be served again is dropped.
+func (c *Cache) Get(key Key, marks *SystemMarks) (Entry, Standing) {
 	p, ok := c.entries.Get(key)
 	if !ok {
-		return Entry{}, false
+		return Entry{}, Absent
 	}
-	if now.UnixMilli() >= p.fresh {
+	standing := p.standing(c.uptime())
+	if standing == Absent || marks.Overtaken(p.began, p.concerns) {
 		c.entries.Remove(key)
-		return Entry{}, false
+		return Entry{}, Absent
 	}
-	record, err := decode(p.record)
+	e, err := p.unpack()
 	if err != nil {
 		c.entries.Remove(key)
-		return Entry{}, false
+		return Entry{}, Absent
 	}
-	return Entry{record, time.UnixMilli(p.observedAt), timeOf(p.validUntil)}, true
+	if e.Record != nil && e.Record.Status == standard.Green && !marks.Sure() {
+		return Entry{}, Absent
+	}
+	return e, standing
 }
 
-// Put remembers e as long as life and its validity allow. A record without one of the three statuses is not remembered: nothing
-// says how long it may be served.
-func (c *Cache) Put(key Key, e Entry, life adapters.Freshness) {
-	fresh := Until(e, life)
-	if fresh.IsZero() {
+// standing is what an entry's age allows.
+func (p *packed) standing(uptime time.Duration) Standing {
+	age := uptime.Milliseconds() - p.since
+	switch {
+	case age < 0 || age >= int64(p.resort):
+		return Absent
+	case age >= int64(p.revalidate):
+		return Resort
+	case age >= int64(p.fresh):
+		return Stale
+	case age >= int64(p.fresh-p.fresh/dueShare):
+		return Due
+	}
+	return Fresh
+}
+
+// Put remembers e for as long as life and its validity allow, unless a mark has overtaken it. A record without one of the three
+// statuses is not remembered.
+func (c *Cache) Put(key Key, e *Entry, life *Life, marks *SystemMarks) {
+	s := life.spanOf(e)
+	if s.resort <= 0 || marks.Overtaken(e.Began, e.Concerns) {
 		return
 	}
-	c.entries.Add(key, packed{encode(e.Record), e.ObservedAt.UnixMilli(), millisOf(e.ValidUntil), fresh.UnixMilli()})
+	c.entries.Add(key, packed{
+		record: e.text(), observedAt: e.ObservedAt.UnixMilli(), validUntil: millisOf(e.ValidUntil),
+		since: e.Since.Milliseconds(), began: e.Began, concerns: e.Concerns,
+		fresh: uint32(s.fresh.Milliseconds()), revalidate: uint32(s.revalidate.Milliseconds()), resort: uint32(s.resort.Milliseconds()),
+	})
 }
 
-// Len is how many records are held, overdue ones included.
+// text is what a packed entry keeps of its answer.
+func (e *Entry) text() string {
+	if e.Record == nil {
+		return string(rune(aReason)) + string(e.Reason)
+	}
+	return encode(e.Record)
+}
+
+func (p *packed) unpack() (Entry, error) {
+	e := Entry{
+		ObservedAt: time.UnixMilli(p.observedAt), ValidUntil: timeOf(p.validUntil), Since: time.Duration(p.since) * time.Millisecond,
+		Began: p.began, Concerns: p.concerns,
+	}
+	err := e.read(p.record)
+	return e, err
+}
+
+// read takes what text has written.
+func (e *Entry) read(text string) (err error) {
+	if text != "" && text[0] == aReason {
+		e.Reason = standard.ReasonCode(text[1:])
+		return nil
+	}
+	e.Record, err = decode(text)
+	return err
+}
+
+// Len is how many answers are held, overdue ones included.
 func (c *Cache) Len() int { return c.entries.Len() }
-
-// Until gives the time at which e must no longer be served; zero if it must not be served from memory at all.
-func Until(e Entry, life adapters.Freshness) time.Time {
-	var lives time.Duration
-	switch e.Record.Status {
-	case standard.Green:
-		lives = orDefault(life.Green, defaultGreen)
-	case standard.Yellow:
-		lives = orDefault(life.Yellow, defaultYellow)
-	case standard.Red:
-		lives = orDefault(life.Red, defaultRed)
-	default:
-		return time.Time{}
-	}
-	until := e.ObservedAt.Add(lives)
-	if !e.ValidUntil.IsZero() && e.ValidUntil.Before(until) {
-		return e.ValidUntil
-	}
-	return until
-}
-
-func orDefault(d, otherwise time.Duration) time.Duration {
-	if d == 0 {
-		return otherwise
-	}
-	return d
-}
 
 func millisOf(t time.Time) int64 {
 	if t.IsZero() {

@@ -31,72 +31,165 @@ func sample(i int) *standard.Record {
 	}
 }
 
-func TestARecordIsServedForAsLongAsItsColourAndValidityAllow(t *testing.T) {
-	life := adapters.Freshness{Green: 10 * time.Second, Yellow: time.Minute}
-	for _, c := range []struct {
-		status standard.Status
-		valid  time.Duration
-		life   adapters.Freshness
-		served time.Duration // 0: never
+// shelf is a cache with a clock that a test moves and the marks of one system.
+type shelf struct {
+	*Cache
+	up    time.Duration
+	marks *Marks
+	sui   *SystemMarks
+}
+
+func newShelf(t testing.TB, entries int) *shelf {
+	t.Helper()
+	s := &shelf{}
+	uptime := func() time.Duration { return s.up }
+	var err error
+	if s.Cache, err = New(entries, uptime); err != nil {
+		t.Fatal(err)
+	}
+	s.marks = NewMarks(time.Hour, uptime)
+	s.sui = s.marks.Of("suishen")
+	return s
+}
+
+func (s *shelf) put(key Key, r *standard.Record, life Life) {
+	s.Put(key, &Entry{Record: r, ObservedAt: noon, Since: s.up, Began: s.marks.Position(), Concerns: s.sui.Concerns("scan", nil, r)}, &life, s.sui)
+}
+
+func (s *shelf) get(key Key) Standing {
+	_, standing := s.Get(key, s.sui)
+	return standing
+}
+
+func TestAnAnswersStandingFallsWithItsAgeAsItsColourAllows(t *testing.T) {
+	const second = time.Second
+	life := Life{
+		Freshness: adapters.Freshness{Green: 9 * second, Yellow: 60 * second}, Negative: 3 * second, Revalidate: 10 * second, IfError: 100 * second,
+	}
+	none := Life{Freshness: adapters.Freshness{Green: -1, Yellow: -1, Red: -1}, Negative: -1, Revalidate: -1, IfError: -1}
+	for name, c := range map[string]struct {
+		entry                       Entry
+		valid                       time.Duration
+		life                        Life
+		due, fresh, revalidate, end time.Duration // the ages at which it becomes due, stale, a last resort, nothing
 	}{
-		{standard.Green, 0, life, 10 * time.Second},
-		{standard.Yellow, 0, life, time.Minute},
-		{standard.Red, 0, life, defaultRed},
-		{standard.Green, 0, adapters.Freshness{}, defaultGreen},
-		{standard.Green, 4 * time.Second, life, 4 * time.Second},
-		{standard.Green, time.Hour, life, 10 * time.Second},
-		{standard.Green, -time.Second, life, 0},
-		{standard.None, 0, life, 0},
-		{"11", 0, life, 0},
+		"green":          {Entry{Record: &standard.Record{Status: standard.Green}}, 0, life, 6 * second, 9 * second, 9 * second, 109 * second},
+		"yellow":         {Entry{Record: &standard.Record{Status: standard.Yellow}}, 0, life, 40 * second, 60 * second, 70 * second, 160 * second},
+		"red, defaults":  {Entry{Record: &standard.Record{Status: standard.Red}}, 0, Life{}, 200 * second, 300 * second, 330 * second, 900 * second},
+		"green, default": {Entry{Record: &standard.Record{Status: standard.Green}}, 0, Life{}, 20 * second, 30 * second, 30 * second, 630 * second},
+		"valid 6 s":      {Entry{Record: &standard.Record{Status: standard.Green}}, 6 * second, life, 4 * second, 6 * second, 6 * second, 6 * second},
+		"valid 12 s":     {Entry{Record: &standard.Record{Status: standard.Green}}, 12 * second, life, 6 * second, 9 * second, 9 * second, 12 * second},
+		"valid an hour":  {Entry{Record: &standard.Record{Status: standard.Green}}, time.Hour, life, 6 * second, 9 * second, 9 * second, 109 * second},
+		"over":           {Entry{Record: &standard.Record{Status: standard.Green}}, -second, life, 0, 0, 0, 0},
+		"no status":      {Entry{Record: &standard.Record{}}, 0, life, 0, 0, 0, 0},
+		"odd status":     {Entry{Record: &standard.Record{Status: "11"}}, 0, life, 0, 0, 0, 0},
+		"not found":      {Entry{Reason: standard.ReasonNoHolder}, 0, life, 2 * second, 3 * second, 3 * second, 3 * second},
+		"not found, off": {Entry{Reason: standard.ReasonNoHolder}, 0, none, 0, 0, 0, 0},
+		"green, off":     {Entry{Record: &standard.Record{Status: standard.Green}}, 0, none, 0, 0, 0, 0},
+		"red, off":       {Entry{Record: &standard.Record{Status: standard.Red}}, 0, none, 0, 0, 0, 0},
 	} {
-		cache, err := New(4)
-		if err != nil {
-			t.Fatal(err)
-		}
-		e := Entry{Record: &standard.Record{Status: c.status}, ObservedAt: noon}
+		s := newShelf(t, 4)
+		s.up = 7 * time.Minute
+		began := s.up
+		e := c.entry
+		e.ObservedAt, e.Since = noon, began
 		if c.valid != 0 {
 			e.ValidUntil = noon.Add(c.valid)
 		}
-		cache.Put(Key{1}, e, c.life)
-		if c.served == 0 {
-			if _, ok := cache.Get(Key{1}, noon); ok {
-				t.Errorf("%+v is served", c)
+		s.Put(Key{1}, &e, &c.life, s.sui)
+		for age := time.Duration(0); age <= c.end+second; age += 500 * time.Millisecond {
+			want := Absent
+			switch {
+			case age >= c.end:
+			case age >= c.revalidate:
+				want = Resort
+			case age >= c.fresh:
+				want = Stale
+			case age >= c.due:
+				want = Due
+			default:
+				want = Fresh
 			}
-			continue
+			s.up = began + age
+			got, standing := s.Get(Key{1}, s.sui)
+			if standing != want {
+				t.Errorf("%s, %v old: standing %d, want %d", name, age, standing, want)
+			}
+			if standing != Absent && (!got.ObservedAt.Equal(noon) || !got.ValidUntil.Equal(e.ValidUntil) || got.Since != began || got.Reason != e.Reason) {
+				t.Errorf("%s: %+v", name, got)
+			}
 		}
-		got, ok := cache.Get(Key{1}, noon.Add(c.served-time.Millisecond))
-		if !ok || !got.ObservedAt.Equal(e.ObservedAt) || !got.ValidUntil.Equal(e.ValidUntil) || got.ValidUntil.IsZero() != e.ValidUntil.IsZero() {
-			t.Errorf("%+v: just before its end: %+v, %v", c, got, ok)
+		if s.Len() != 0 {
+			t.Errorf("%s: it is kept when it can never be served again", name)
 		}
-		if _, ok := cache.Get(Key{1}, noon.Add(c.served)); ok {
-			t.Errorf("%+v is served at its end", c)
+		s.up = began - time.Millisecond
+		s.Put(Key{1}, &e, &c.life, s.sui)
+		if s.get(Key{1}) != Absent {
+			t.Errorf("%s: served before it was asked for", name)
 		}
-		if cache.Len() != 0 {
-			t.Errorf("%+v: an overdue record is kept", c)
+	}
+}
+
+func TestWhatAMarkHasOvertakenIsNeitherKeptNorServed(t *testing.T) {
+	for name, change := range map[string]Change{
+		"its holder": {Subject: sample(1).Subject}, "its document": {Document: sample(1).Holder.IDNumber}, "its code": {Scan: "scan"}, "all": {All: true},
+	} {
+		s := newShelf(t, 4)
+		s.put(Key{1}, sample(1), Life{})
+		before := Entry{Record: sample(1), ObservedAt: noon, Concerns: s.sui.Concerns("scan", nil, sample(1))}
+		s.marks.Apply(1, &Notice{System: "suishen", Seq: 1, Changes: []Change{change}})
+		if s.get(Key{1}) != Absent || s.Len() != 0 {
+			t.Errorf("%s: it is served after its mark", name)
 		}
+		s.Put(Key{1}, &before, &Life{}, s.sui)
+		if s.Len() != 0 {
+			t.Errorf("%s: it is stored after its mark", name)
+		}
+		s.put(Key{1}, sample(1), Life{})
+		if s.get(Key{1}) != Fresh {
+			t.Errorf("%s: what was asked for after the mark is not served", name)
+		}
+	}
+}
+
+func TestWhoMayHaveMissedANoticeServesNoGreen(t *testing.T) {
+	s := newShelf(t, 4)
+	red := sample(2)
+	red.Status = standard.Red
+	s.put(Key{1}, sample(1), Life{})
+	s.put(Key{2}, red, Life{})
+	s.marks.Doubt()
+	if s.get(Key{1}) != Absent || s.get(Key{2}) != Fresh {
+		t.Errorf("in doubt: green %d, red %d", s.get(Key{1}), s.get(Key{2}))
+	}
+	s.marks.Caught(time.Second)
+	if s.get(Key{1}) != Fresh {
+		t.Error("it has caught up, and the green is gone")
+	}
+	s.up += time.Second
+	if s.get(Key{1}) != Absent {
+		t.Error("a second without hearing anything, and the green is served")
 	}
 }
 
 func TestTheCacheIsBoundedAndForgetsTheLeastRecentlyServed(t *testing.T) {
-	cache, _ := New(2)
+	s := newShelf(t, 2)
 	for i := range byte(3) {
-		cache.Put(Key{i}, Entry{Record: sample(int(i)), ObservedAt: noon}, adapters.Freshness{})
-		cache.Get(Key{0}, noon)
+		s.put(Key{i}, sample(int(i)), Life{})
+		s.get(Key{0})
 	}
-	_, first := cache.Get(Key{0}, noon)
-	_, second := cache.Get(Key{1}, noon)
-	if cache.Len() != 2 || !first || second {
-		t.Errorf("%d records, first %v, second %v", cache.Len(), first, second)
+	if s.Len() != 2 || s.get(Key{0}) != Fresh || s.get(Key{1}) != Absent {
+		t.Errorf("%d records, first %d, second %d", s.Len(), s.get(Key{0}), s.get(Key{1}))
 	}
 }
 
 func TestAReaderGetsARecordOfItsOwn(t *testing.T) {
-	cache, _ := New(1)
-	cache.Put(Key{}, Entry{Record: sample(1), ObservedAt: noon}, adapters.Freshness{})
-	one, _ := cache.Get(Key{}, noon)
+	s := newShelf(t, 1)
+	s.put(Key{}, sample(1), Life{})
+	one, _ := s.Get(Key{}, s.sui)
 	one.Record.Status = standard.Red
 	one.Record.Health.Vaccine.Doses = 9
-	two, _ := cache.Get(Key{}, noon)
+	two, _ := s.Get(Key{}, s.sui)
 	if diff := cmp.Diff(sample(1), two.Record); diff != "" {
 		t.Error(diff)
 	}
@@ -167,11 +260,11 @@ func FuzzDecode(f *testing.F) {
 }
 
 func BenchmarkGet(b *testing.B) {
-	cache, _ := New(1024)
-	cache.Put(Key{}, Entry{Record: sample(1), ObservedAt: noon}, adapters.Freshness{})
+	s := newShelf(b, 1024)
+	s.put(Key{}, sample(1), Life{})
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, ok := cache.Get(Key{}, noon); !ok {
+		if s.get(Key{}) != Fresh {
 			b.Fatal("gone")
 		}
 	}
@@ -182,16 +275,16 @@ func BenchmarkRatioMillionRecords(b *testing.B) {
 	const records = 1_000_000
 	for b.Loop() {
 		before := liveHeap()
-		cache, _ := New(records)
+		s := newShelf(b, records)
 		for i := range records {
 			var key Key
 			binary.LittleEndian.PutUint64(key[:], uint64(i)*0x9e3779b97f4a7c15)
-			cache.Put(key, Entry{Record: sample(i), ObservedAt: noon}, adapters.Freshness{})
+			s.put(key, sample(i), Life{})
 		}
 		used := float64(liveHeap()-before) / 1e6
 		b.ReportMetric(used, "MB")
 		b.ReportMetric(500/used, "ratio")
-		runtime.KeepAlive(cache)
+		runtime.KeepAlive(s)
 	}
 }
 

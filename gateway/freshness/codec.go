@@ -12,8 +12,14 @@ import (
 // counts, what is optional behind a 0 or 1. A decoded record's texts are pieces of that string, so that decoding copies none
 // of them. The encoding never leaves the process and has no version.
 
+// What an encoded answer begins with.
+const (
+	aReason = iota // and the rest is the reason why there is no record
+	aRecord
+)
+
 func encode(r *standard.Record) string {
-	w := make(writer, 0, 256)
+	w := append(make(writer, 0, 256), aRecord)
 	w.texts(string(r.Status), r.Subject)
 	s := &r.System
 	w.texts(s.ID, s.Name, s.Region, s.Status, s.Colour, s.Text, string(s.Provenance))
@@ -37,7 +43,10 @@ func encode(r *standard.Record) string {
 var errCorrupt = errors.New("freshness: an encoded record cannot be read")
 
 func decode(s string) (*standard.Record, error) {
-	in := reader{rest: s}
+	if s == "" || s[0] != aRecord {
+		return nil, errCorrupt
+	}
+	in := reader{rest: s[1:]}
 	r := new(standard.Record)
 	r.Status, r.Subject = standard.Status(in.text()), in.text()
 	y := &r.System

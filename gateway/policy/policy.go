@@ -1,7 +1,7 @@
 // Package policy decides what a verifier is told to do.
 //
 // The rules are a table. The first row that holds decides; what no row holds for is decided by hand, never let through. Only
-// one row says pass, and it asks for a verified green with nothing worse among the holder's other codes.
+// one row says pass, and it asks for a verified green that is not stale, with nothing worse among the holder's other codes.
 package policy
 
 import "tongma/standard"
@@ -19,6 +19,7 @@ var rules = []rule{
 	{"default/red@1", standard.Deny, standard.Text{Zh: "红码：不得通行", En: "red code: no entry"}, status(standard.Red)},
 	{"default/yellow@1", standard.Manual, standard.Text{Zh: "黄码：请人工核查", En: "yellow code: check by hand"}, status(standard.Yellow)},
 	{"default/others@1", standard.Manual, standard.Text{Zh: "持码人另有黄码或红码：请人工核查", En: "another code of this holder is yellow or red: check by hand"}, worseElsewhere},
+	{"default/stale@1", standard.Manual, standard.Text{Zh: "绿码为此前查询所得，现无法向发码系统核实：请人工核查", En: "green when the system was last asked, which cannot be done now: check by hand"}, staleGreen},
 	{"default/green@1", standard.Pass, standard.Text{Zh: "绿码：可以通行", En: "green code: let through"}, status(standard.Green)},
 	{"default/none@1", standard.Manual, standard.Text{Zh: "发码系统未给出可识别的码色：请人工核查", En: "the system gave no colour that is known: check by hand"}, outcome(standard.Verified)},
 	{"default/expired@1", standard.Manual, standard.Text{Zh: "此码已过期：请刷新后重新扫码", En: "the code has expired: ask for a fresh one"}, outcome(standard.Expired)},
@@ -28,7 +29,7 @@ var rules = []rule{
 	{"default/unavailable@1", standard.Manual, standard.Text{Zh: "暂时无法核验：请人工核查", En: "verification is not possible at present: check by hand"}, outcome(standard.Unavailable)},
 }
 
-// Decide gives the decision on v, of which it reads outcome, status and others. What no row holds for falls to the last one.
+// Decide gives the decision on v, of which it reads outcome, status, others and freshness. What no row holds for falls to the last one.
 func Decide(v *standard.Verification) standard.Decision {
 	last := len(rules) - 1
 	for i := range rules[:last] {
@@ -49,6 +50,10 @@ func status(s standard.Status) func(*standard.Verification) bool {
 
 func outcome(o standard.Outcome) func(*standard.Verification) bool {
 	return func(v *standard.Verification) bool { return v.Outcome == o }
+}
+
+func staleGreen(v *standard.Verification) bool {
+	return v.Outcome == standard.Verified && v.Status == standard.Green && (v.Freshness == nil || v.Freshness.From != standard.Live && v.Freshness.From != standard.Cache)
 }
 
 func worseElsewhere(v *standard.Verification) bool {
