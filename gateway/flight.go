@@ -14,6 +14,7 @@ import (
 // flight is one question that is under way to a system. Whoever asks the same meanwhile waits for it. It belongs to none of
 // them: its context is the gateway's, and the guards end it.
 type flight struct {
+	system *system
 	key    *freshness.Key // nil: it is nobody else's
 	fly    func(context.Context) finding
 	demand *upstream.Demand // of all who wait for it
@@ -55,7 +56,9 @@ func (all *flights) join(f *flight, until time.Time, p upstream.Priority) (*flig
 	}
 	f.demand = upstream.NewDemand(until, p)
 	f.done = make(chan struct{})
+	f.system.enter() // whoever starts it is there too, so that this never fails
 	all.start(func() {
+		defer f.system.leave()
 		f.found = f.fly(f.demand.Context(all.ctx))
 		if f.key != nil {
 			all.mu.Lock()
@@ -127,7 +130,7 @@ func (all *flights) close(ctx context.Context) error {
 
 // flightOf makes the flight that asks s. Only one that is to refresh what is remembered asks although there is something to serve.
 func (g *Gateway) flightOf(s *system, q *adapters.Query, key *freshness.Key, refresh bool) *flight {
-	f := &flight{key: key}
+	f := &flight{system: s, key: key}
 	f.fly = func(ctx context.Context) (found finding) {
 		defer func() {
 			if p := recover(); p != nil {
@@ -146,6 +149,11 @@ func (g *Gateway) flightOf(s *system, q *adapters.Query, key *freshness.Key, ref
 		if e, standing := g.memory.Get(*key, s.marks); standing >= least {
 			return remembered(s, &e, standard.Cache)
 		}
+		if !refresh && g.shared != nil {
+			if e, ok := g.fetch(ctx, s, q, *key); ok {
+				return remembered(s, &e, standard.Cache)
+			}
+		}
 		return g.flyAndRemember(ctx, s, q, *key)
 	}
 	return f
@@ -155,13 +163,30 @@ func (g *Gateway) flightOf(s *system, q *adapters.Query, key *freshness.Key, ref
 // earlier flight may have landed since its starter looked: what that brought is remembered before its key is free.
 func (g *Gateway) flyAndRemember(ctx context.Context, s *system, q *adapters.Query, key freshness.Key) finding {
 	found, answered := g.fly(ctx, s, q)
-	if answered {
-		g.memory.Put(key, &freshness.Entry{
-			Record: found.record, Reason: found.reason, ObservedAt: found.observedAt, ValidUntil: found.validUntil,
-			Since: found.since, Began: found.began, Concerns: found.concerns,
-		}, &s.life, s.marks)
+	if !answered {
+		return found
+	}
+	e := &freshness.Entry{
+		Record: found.record, Reason: found.reason, ObservedAt: found.observedAt, ValidUntil: found.validUntil,
+		Since: found.since, Began: found.began, Concerns: found.concerns,
+	}
+	g.memory.Put(key, e, &s.life, s.marks)
+	if g.shared != nil {
+		g.shared.Put(key, e, &s.life)
 	}
 	return found
+}
+
+// fetch takes over what another node remembers of key, if it may be served as it is.
+func (g *Gateway) fetch(ctx context.Context, s *system, q *adapters.Query, key freshness.Key) (freshness.Entry, bool) {
+	e, ok := g.shared.Get(ctx, key)
+	if !ok {
+		return e, false
+	}
+	e.Concerns = s.marks.Concerns(q.Ticket.Scan, q.Ticket.Document, e.Record)
+	g.memory.Put(key, &e, &s.life, s.marks)
+	e, standing := g.memory.Get(key, s.marks)
+	return e, standing >= freshness.Due
 }
 
 // fly asks the system, judges what it says, and says whether it was an answer of the system itself.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tongma/adapters"
+	"tongma/gateway/upstream"
 	"tongma/standard"
 )
 
@@ -181,8 +182,8 @@ func TestOneHangingSystemCostsTheOthersNothing(t *testing.T) {
 		if took := time.Since(begin); reasonOf(v) != standard.ReasonBreaker || v.Reason.RetryAfterMs == 0 || took > 50*time.Millisecond {
 			t.Errorf("once the breaker is open: %s after %s", reasonOf(v), took)
 		}
-		if s := g.Systems(); s[0].Breaker != "open" || s[1].Breaker != "closed" {
-			t.Errorf("breakers %s and %s", s[0].Breaker, s[1].Breaker)
+		if s := g.Systems(); s[0].Guard.Breaker != upstream.Open || s[1].Guard.Breaker != upstream.Closed {
+			t.Errorf("breakers %s and %s", s[0].Guard.Breaker, s[1].Guard.Breaker)
 		}
 	})
 }

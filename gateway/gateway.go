@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"reflect"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,8 +24,10 @@ import (
 type Config struct {
 	Backends []Backend
 
+	// Shared is where the nodes of one gateway share answers and change notices; nil: this is the only node.
+	Shared *freshness.SharedConfig
 	// CacheKey keys the digests that stand for scans and references in memory: 32 random bytes, its own for each node.
-	// If nil, New draws one.
+	// If nil, New draws one. Nodes that share have the key of what they share.
 	CacheKey []byte
 	// CacheRecords bounds the records in memory, about 430 bytes each; 0: 200,000.
 	CacheRecords int
@@ -67,6 +71,7 @@ type Gateway struct {
 	memory     *freshness.Cache
 	marks      *freshness.Marks
 	feed       freshness.Feed
+	shared     *freshness.Shared // nil: no node shares its memory with this one
 	digests    *digests
 	flights    *flights
 	references *references
@@ -75,6 +80,9 @@ type Gateway struct {
 	now        func() time.Time
 	uptime     func() time.Duration
 	log        *slog.Logger
+
+	swapping sync.Mutex // held by the one that changes the catalogue
+	ended    bool       // guarded by swapping
 }
 
 // New connects every system and compiles all their forms into one catalogue. Its error names the system and says what is
@@ -113,7 +121,24 @@ func New(config Config) (*Gateway, error) {
 		return nil, err
 	}
 	g.live.Store(catalogue)
+	if config.Shared != nil {
+		if err := g.share(*config.Shared, config.Metrics); err != nil {
+			return nil, err
+		}
+	}
 	return g, nil
+}
+
+// share begins to share memory and notices with other nodes.
+func (g *Gateway) share(config freshness.SharedConfig, metrics prometheus.Registerer) error {
+	config.Now, config.Log, config.Metrics = g.now, g.log, metrics
+	shared, err := freshness.OpenShared(config, g.marks)
+	if err != nil {
+		return err
+	}
+	g.shared, g.feed = shared, shared
+	g.digests = newDigests(shared.CacheKey())
+	return nil
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -146,12 +171,13 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
+// open connects the backends. What is connected already and configured the same stays as it is.
 func (g *Gateway) open(backends []Backend) (*adapters.Catalogue, error) {
 	var entries []adapters.Entry
 	var unset []string
 	var faults []error
 	for _, b := range backends {
-		s, err := g.connect(b)
+		s, err := g.keepOrConnect(b)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("system %s: %w", b.Dialect.Info().System, err))
 			continue
@@ -161,20 +187,81 @@ func (g *Gateway) open(backends []Backend) (*adapters.Catalogue, error) {
 		}
 		entries = append(entries, adapters.Entry{Info: s.info, Adapter: s})
 	}
-	if err := errors.Join(faults...); err != nil {
+	catalogue, err := adapters.NewCatalogue(entries)
+	if err := errors.Join(append(faults, err)...); err != nil {
+		for _, e := range entries {
+			g.giveUp(e.Adapter.(*system))
+		}
 		return nil, err
 	}
 	if len(unset) > 0 {
 		g.log.Info("systems that are not configured", "systems", unset)
 	}
-	return adapters.NewCatalogue(entries)
+	return catalogue, nil
+}
+
+// keepOrConnect gives the system of a backend: the one that is there if nothing about it has changed, or a new one.
+func (g *Gateway) keepOrConnect(b Backend) (*system, error) {
+	old, err := g.system(b.Dialect.Info().System)
+	if err != nil {
+		return g.connect(b)
+	}
+	if same(old.backend, b) {
+		return old, nil
+	}
+	s, err := g.connect(b)
+	if err == nil {
+		s.Switch(old.Condition().Mode) // an operator's will outlives a configuration
+	}
+	return s, err
+}
+
+// same says whether two backends are one.
+func same(a, b Backend) bool {
+	digests := a.Dialect.Info().Digest == b.Dialect.Info().Digest
+	a.Dialect, b.Dialect = nil, nil
+	return digests && reflect.DeepEqual(a, b)
+}
+
+// giveUp leaves a system that is not in the catalogue.
+func (g *Gateway) giveUp(s *system) {
+	if now, err := g.system(s.info.System); err != nil || now != s {
+		s.leave()
+	}
+}
+
+// system gives a system of the catalogue.
+func (g *Gateway) system(id string) (*system, error) {
+	if c := g.live.Load(); c != nil {
+		if e, ok := c.For(id); ok {
+			return e.Adapter.(*system), nil
+		}
+	}
+	return nil, &standard.Error{Kind: standard.KindSystem, Field: "system", What: "is not one of this gateway"}
+}
+
+// Swap puts other backends in the place of all: new ones, others for those that have changed, none for those that are not named. Calls
+// go on with the system that they began with, which is closed when the last of them has ended. After an error all is as it was.
+func (g *Gateway) Swap(backends []Backend) error {
+	g.swapping.Lock()
+	defer g.swapping.Unlock()
+	g.marks.Keep(longest(backends))
+	next, err := g.open(backends)
+	if err != nil {
+		return err
+	}
+	old := g.live.Swap(next)
+	for e := range old.Entries() {
+		g.giveUp(e.Adapter.(*system))
+	}
+	return nil
 }
 
 // System is what may be known of a system that the gateway serves.
 type System struct {
 	Info    adapters.Info
 	Missing []string // what it is not configured with: "endpoint", "credential appId", …
-	Breaker string   // closed, half_open or open
+	Guard   upstream.Condition
 }
 
 // Systems lists all systems, in the order of the configuration.
@@ -182,7 +269,7 @@ func (g *Gateway) Systems() []System {
 	var list []System
 	for e := range g.live.Load().Entries() {
 		s := e.Adapter.(*system)
-		list = append(list, System{Info: s.info, Missing: s.missing, Breaker: s.breaker().String()})
+		list = append(list, System{Info: s.info, Missing: s.missing, Guard: s.Condition()})
 	}
 	return list
 }
@@ -191,8 +278,16 @@ func (g *Gateway) Systems() []System {
 // and its error returned.
 func (g *Gateway) Close(ctx context.Context) error {
 	err := g.flights.close(ctx)
-	for e := range g.live.Load().Entries() {
-		e.Adapter.(*system).host.Close()
+	if g.shared != nil {
+		g.shared.Close()
+	}
+	g.swapping.Lock()
+	defer g.swapping.Unlock()
+	if !g.ended {
+		g.ended = true
+		for e := range g.live.Load().Entries() {
+			e.Adapter.(*system).leave()
+		}
 	}
 	return err
 }

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"tongma/adapters"
+	"tongma/gateway/upstream"
 	"tongma/standard"
 )
 
@@ -295,7 +296,7 @@ func TestSystemsSayWhatTheyLack(t *testing.T) {
 	d.info.Credentials = []adapters.Credential{{Name: "appId"}, {Name: "appSecret", Secret: true}}
 	g := open(t, Config{Backends: []Backend{{Dialect: d, Credentials: map[string]string{"appId": "a"}}}}, system1("yue", green("yue")))
 	s := g.Systems()
-	if len(s) != 2 || fmt.Sprint(s[0].Missing) != "[endpoint credential appSecret]" || s[1].Missing != nil || s[1].Breaker != "closed" || s[1].Info.System != "yue" {
+	if len(s) != 2 || fmt.Sprint(s[0].Missing) != "[endpoint credential appSecret]" || s[1].Missing != nil || s[1].Guard.Breaker != upstream.Closed || s[1].Info.System != "yue" {
 		t.Errorf("%+v", s)
 	}
 }

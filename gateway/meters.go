@@ -15,14 +15,19 @@ type meters struct {
 	seconds       *prometheus.HistogramVec
 	breaker       *prometheus.GaugeVec
 	coalesced     *prometheus.CounterVec
+	waited        *prometheus.HistogramVec
+	refused       *prometheus.CounterVec
+	second        *prometheus.CounterVec
+	probed        *prometheus.CounterVec
 	lookups       [freshness.Fresh + 1]prometheus.Counter // by standing
 }
 
 // systemMeters are those of one system.
 type systemMeters struct {
-	seconds   prometheus.Observer
-	breaker   prometheus.Gauge
-	coalesced prometheus.Counter
+	seconds, waited         prometheus.Observer
+	breaker                 prometheus.Gauge
+	coalesced               prometheus.Counter
+	refused, second, probed *prometheus.CounterVec
 }
 
 func newMeters(registry prometheus.Registerer, g *Gateway) (*meters, error) {
@@ -43,6 +48,19 @@ func newMeters(registry prometheus.Registerer, g *Gateway) (*meters, error) {
 		coalesced: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tongma_coalesced_total", Help: "Calls that joined another's question to the system.",
 		}, []string{"system"}),
+		waited: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "tongma_queue_seconds", Help: "Time that a call spent in a system's queue, whatever became of it. Calls that need not wait are not counted.",
+			Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
+		}, []string{"system"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tongma_guard_refusals_total", Help: "Calls that a system's guards answered without asking it, by reason.",
+		}, []string{"system", "reason"}),
+		second: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tongma_second_attempts_total", Help: "Attempts besides a call's first, by kind: retry, hedge.",
+		}, []string{"system", "kind"}),
+		probed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tongma_probes_total", Help: "Probes of a system whose breaker is open, by result: sound, sick.",
+		}, []string{"system", "result"}),
 	}
 	for standing, result := range [...]string{
 		freshness.Absent: "miss", freshness.Resort: "last_resort", freshness.Stale: "stale", freshness.Due: "hit_due", freshness.Fresh: "hit",
@@ -55,7 +73,8 @@ func newMeters(registry prometheus.Registerer, g *Gateway) (*meters, error) {
 	flights := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "tongma_flights", Help: "Questions under way that others may join.",
 	}, func() float64 { return float64(g.flights.len()) })
-	for _, c := range []prometheus.Collector{m.verifications, m.seconds, m.breaker, m.coalesced, lookups, records, flights} {
+	for _, c := range []prometheus.Collector{m.verifications, m.seconds, m.breaker, m.coalesced, m.waited, m.refused, m.second, m.probed,
+		lookups, records, flights, conditions{g}} {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("gateway: metrics: %w", err)
 		}
@@ -68,8 +87,12 @@ func (m *meters) looked(s freshness.Standing) { m.lookups[s].Inc() }
 func (m *meters) of(system string) systemMeters {
 	return systemMeters{
 		seconds:   m.seconds.WithLabelValues(system),
+		waited:    m.waited.WithLabelValues(system),
 		breaker:   m.breaker.WithLabelValues(system),
 		coalesced: m.coalesced.WithLabelValues(system),
+		refused:   m.refused.MustCurryWith(prometheus.Labels{"system": system}),
+		second:    m.second.MustCurryWith(prometheus.Labels{"system": system}),
+		probed:    m.probed.MustCurryWith(prometheus.Labels{"system": system}),
 	}
 }
 
@@ -79,4 +102,37 @@ func (m *meters) answered(v *standard.Verification, from standard.From) {
 		system = v.System.ID
 	}
 	m.verifications.WithLabelValues(system, string(v.Outcome), string(v.Status), string(from)).Inc()
+}
+
+// conditions shows how the guards of all systems stand whenever somebody collects the metrics.
+type conditions struct{ g *Gateway }
+
+var (
+	limitNow = prometheus.NewDesc("tongma_guard_limit", "Calls that may be under way to a system at once, as it bears them now.", []string{"system"}, nil)
+	underWay = prometheus.NewDesc("tongma_guard_under_way", "Calls under way to a system.", []string{"system"}, nil)
+	queued   = prometheus.NewDesc("tongma_guard_queued", "Calls that wait for a system.", []string{"system"}, nil)
+	mode     = prometheus.NewDesc("tongma_guard_mode", "What an operator wants of a system: 0 auto, 1 open, 2 drain.", []string{"system"}, nil)
+	overdue  = prometheus.NewDesc("tongma_heartbeat_overdue", "1 while a platform is silent for longer than it has promised: no green of its system is served from memory.", []string{"system"}, nil)
+)
+
+func (conditions) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{limitNow, underWay, queued, mode, overdue} {
+		to <- d
+	}
+}
+
+func (c conditions) Collect(to chan<- prometheus.Metric) {
+	for e := range c.g.live.Load().Entries() {
+		s := e.Adapter.(*system)
+		now := s.Condition()
+		late := 0.0
+		if s.marks.Overdue() {
+			late = 1
+		}
+		for desc, value := range map[*prometheus.Desc]float64{
+			limitNow: float64(now.Limit), underWay: float64(now.UnderWay), queued: float64(now.Queued), mode: float64(now.Mode), overdue: late,
+		} {
+			to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, s.info.System)
+		}
+	}
 }

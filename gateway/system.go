@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -21,19 +22,21 @@ var defaultLimits = adapters.Limits{Timeout: 2 * time.Second, Concurrency: 64, B
 
 // system is a dialect connected to its backend behind its guards. It is the adapter that stands in the catalogue.
 type system struct {
-	adapters.Adapter                // guarded
-	keyer            adapters.Keyer // nil: its answers are neither remembered nor shared
-	info             adapters.Info
-	identity         standard.System
-	identities       map[string]standard.System // by id: its own and those of the further systems that it answers for
-	placeIDs         map[string]string
-	missing          []string
-	host             *upstream.Host
-	life             freshness.Life
-	marks            *freshness.SystemMarks
-	state            atomic.Int32 // of the breaker, an upstream.State
-	meters           systemMeters
-	trouble          trouble
+	*upstream.Guarded
+	keyer      adapters.Keyer // nil: its answers are neither remembered nor shared
+	backend    Backend        // as configured
+	info       adapters.Info
+	identity   standard.System
+	identities map[string]standard.System // by id: its own and those of the further systems that it answers for
+	missing    []string
+	host       *upstream.Host
+	life       freshness.Life
+	marks      *freshness.SystemMarks
+	meters     systemMeters
+	trouble    trouble
+
+	// users are the catalogue and the calls and flights that have it in use. When the last one has left, it is closed.
+	users atomic.Int64
 }
 
 func (g *Gateway) connect(b Backend) (*system, error) {
@@ -50,24 +53,45 @@ func (g *Gateway) connect(b Backend) (*system, error) {
 		return nil, err
 	}
 	s := &system{
+		backend:  b,
 		info:     info,
 		identity: standard.System{ID: info.System, Name: info.Name.Zh, Region: info.Region, Provenance: info.Provenance},
-		placeIDs: b.PlaceIDs,
 		missing:  missing(b, info),
 		host:     host,
 		life:     lifeOf(b.Life, info.Freshness),
 		marks:    g.marks.Of(info.System, furtherIDs(info)...),
 		meters:   g.meters.of(info.System),
 	}
+	s.users.Store(1)
 	s.marks.Promise(b.Heartbeat)
 	s.identities = identitiesOf(s.identity, info)
 	adapter := b.Dialect.Open(host)
 	s.keyer, _ = adapter.(adapters.Keyer)
-	s.Adapter = upstream.Guard(adapter, info, upstream.GuardConfig{Limits: limits, Watch: upstream.Watch{
-		State: s.onState(g),
-		Took:  func(d time.Duration) { s.meters.seconds.Observe(d.Seconds()) },
-	}})
+	s.Guarded = upstream.Guard(adapter, info, upstream.GuardConfig{
+		Limits: limits, Place: adapters.Place{IDs: b.PlaceIDs}, Watch: s.watch(g.log),
+	})
 	return s, nil
+}
+
+// enter keeps the system open until leave. It says no when the system is closed already.
+func (s *system) enter() bool {
+	for {
+		n := s.users.Load()
+		if n == 0 {
+			return false
+		}
+		if s.users.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// leave ends a use. The last one closes the system.
+func (s *system) leave() {
+	if s.users.Add(-1) == 0 {
+		s.Guarded.Close()
+		s.host.Close()
+	}
 }
 
 func furtherIDs(info adapters.Info) []string {
@@ -87,16 +111,27 @@ func identitiesOf(own standard.System, info adapters.Info) map[string]standard.S
 	return all
 }
 
-// onState keeps the breaker's state for whoever lists the systems, and tells the operator.
-func (s *system) onState(g *Gateway) func(upstream.State) {
-	return func(to upstream.State) {
-		s.state.Store(int32(to))
-		s.meters.breaker.Set(float64(to))
-		g.log.Warn("breaker", "system", s.info.System, "state", to.String())
+// watch turns what the guards see into metrics, and tells the operator of the breaker.
+func (s *system) watch(log *slog.Logger) upstream.Watch {
+	m := &s.meters
+	return upstream.Watch{
+		State: func(to upstream.State) {
+			log.Warn("breaker", "system", s.info.System, "state", to.String())
+			m.breaker.Set(float64(to))
+		},
+		Took:    func(d time.Duration) { m.seconds.Observe(d.Seconds()) },
+		Waited:  func(d time.Duration) { m.waited.Observe(d.Seconds()) },
+		Refused: func(reason standard.ReasonCode) { m.refused.WithLabelValues(string(reason)).Inc() },
+		Second:  func(kind upstream.Second) { m.second.WithLabelValues(string(kind)).Inc() },
+		Probed: func(err error) {
+			result := "sound"
+			if err != nil {
+				result = "sick"
+			}
+			m.probed.WithLabelValues(result).Inc()
+		},
 	}
 }
-
-func (s *system) breaker() upstream.State { return upstream.State(s.state.Load()) }
 
 // checkNames refuses what the dialect does not know: a misspelt name would otherwise be missed only when a traveller stands there.
 func checkNames(b Backend, info adapters.Info) error {

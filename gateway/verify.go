@@ -67,18 +67,35 @@ func patience(r *standard.Request) time.Duration {
 // verify answers one call, and tells what the answer was made of.
 func (g *Gateway) verify(ctx context.Context, call *Call, deadline time.Time) (*standard.Verification, finding, error) {
 	q := new(adapters.Query)
-	s, err := recognise(g.live.Load(), call.Request, &q.Ticket)
+	s, err := g.recognise(call.Request, &q.Ticket)
 	if err != nil {
 		return nil, finding{}, err
 	}
 	found := because(nil, standard.ReasonUnclaimed)
 	if s != nil {
+		defer s.leave()
 		complete(q, call, s)
 		if found, err = g.find(ctx, call, s, q, deadline); err != nil {
 			return nil, finding{}, err
 		}
 	}
 	return g.answer(call, found), found, nil
+}
+
+// recognise finds the system to ask and keeps it open until its caller leaves it. One that was closed since the catalogue was looked
+// up is not in the next one.
+func (g *Gateway) recognise(r *standard.Request, t *adapters.Ticket) (*system, error) {
+	for {
+		catalogue := g.live.Load()
+		s, err := recognise(catalogue, r, t)
+		if err != nil || s == nil || s.enter() {
+			return s, err
+		}
+		if g.live.Load() == catalogue {
+			return nil, ErrClosed
+		}
+		*t = adapters.Ticket{}
+	}
 }
 
 // recognise finds the system to ask and fills in the ticket. A nil system means that nobody claims the scan, or that the system
@@ -122,7 +139,7 @@ func recogniseNamed(c *adapters.Catalogue, r *standard.Request, t *adapters.Tick
 // complete tells the query what a system may need to know besides the ticket.
 func complete(q *adapters.Query, call *Call, s *system) {
 	r := call.Request
-	q.Place = adapters.PlaceOf(r.Place, s.placeIDs)
+	q.Place = adapters.PlaceOf(r.Place, s.backend.PlaceIDs)
 	q.Caller = adapters.Caller{ID: call.Caller.ID, Device: r.Device, Scene: r.Scene, Purpose: r.Purpose}
 	if r.Operator != nil {
 		q.Operator = *r.Operator

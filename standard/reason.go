@@ -18,6 +18,7 @@ const (
 	ReasonBusy        ReasonCode = "backend_busy"
 	ReasonQuota       ReasonCode = "backend_quota" // the system's quota for this gateway is used up
 	ReasonBreaker     ReasonCode = "breaker_open"  // it failed too often just now and is left in peace
+	ReasonSuspended   ReasonCode = "suspended"     // the gateway's operator has taken it out of service
 	ReasonOverload    ReasonCode = "overloaded"    // too many calls wait for this system already
 	ReasonPatience    ReasonCode = "out_of_patience"
 	ReasonUnset       ReasonCode = "not_configured" // no endpoint or credential for this system
@@ -43,6 +44,7 @@ var Reasons = []ReasonRow{
 	{ReasonBusy, Unavailable, Text{"发码系统繁忙", "the system is busy"}},
 	{ReasonQuota, Unavailable, Text{"本网关在发码系统的配额已用完", "this gateway's quota at the system is used up"}},
 	{ReasonBreaker, Unavailable, Text{"发码系统连续故障，暂停询问", "the system has just failed repeatedly and is being left in peace"}},
+	{ReasonSuspended, Unavailable, Text{"本网关的运维人员已暂停询问该系统", "the operator of this gateway has taken the system out of service"}},
 	{ReasonOverload, Unavailable, Text{"等待该系统的请求过多", "too many calls are waiting for this system"}},
 	{ReasonPatience, Unavailable, Text{"在限定时间内未得到结果", "no result within the caller's time limit"}},
 	{ReasonUnset, Unavailable, Text{"本网关未配置该系统", "this gateway is not configured for the system"}},

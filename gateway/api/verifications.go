@@ -19,11 +19,11 @@ const (
 
 // verifyOne answers POST /v1/verifications (验码).
 func (s *Server) verifyOne(x *call) (any, error) {
-	return x.verification(x.r.Context(), x.body, x.bodySum)
+	return x.verification(x.r.Context(), x.body, x.bodySum, false)
 }
 
 // verification decodes and answers one request. The sum tells requests with one reference apart.
-func (x *call) verification(ctx context.Context, body []byte, sum sm.Digest) (*standard.Verification, error) {
+func (x *call) verification(ctx context.Context, body []byte, sum sm.Digest, batch bool) (*standard.Verification, error) {
 	var req standard.Request
 	if err := decode(body, &req); err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func (x *call) verification(ctx context.Context, body []byte, sum sm.Digest) (*s
 	}
 	req.Purpose = purpose
 	caller := gateway.Caller{ID: x.party.ID, Roles: x.party.Roles}
-	return x.s.cfg.Gateway.Verify(ctx, gateway.Call{Caller: caller, Request: &req, BodySum: sum})
+	return x.s.cfg.Gateway.Verify(ctx, gateway.Call{Caller: caller, Request: &req, BodySum: sum, Batch: batch})
 }
 
 // ownDevice makes a request that comes over a device's session one of that device.
@@ -71,6 +71,9 @@ type itemRefusal struct {
 // verifyBatch answers POST /v1/verifications/batch. A batch counts as many calls as it has items; those beyond the caller's
 // rate are refused one by one.
 func (s *Server) verifyBatch(x *call) (any, error) {
+	if s.running.Load() > maxRunning/2 { // whoever stands at a checkpoint comes first
+		return nil, wire.Refuse(wire.CodeOverloaded, "")
+	}
 	var b batch
 	if err := decodeMembers(x.body, &b); err != nil {
 		return nil, err
@@ -106,7 +109,7 @@ func (x *call) item(body []byte) any {
 // tryItem runs beside the call, so it has to catch its own panics.
 func (x *call) tryItem(body []byte) (v *standard.Verification, err error) {
 	defer x.s.recovered(x.id, &err)
-	return x.verification(x.r.Context(), body, sm.Sum(body))
+	return x.verification(x.r.Context(), body, sm.Sum(body), true)
 }
 
 func (x *call) refusedItem(err error) itemRefusal {

@@ -124,7 +124,7 @@ func (f *follower) round(ctx context.Context) (caught bool, err error) {
 func (f *follower) join(st state) {
 	f.meters.gap(gapEpoch, f.epoch != "")
 	f.epoch, f.joined, f.n, f.last, f.behind, f.live = st.epoch, false, 0, 0, true, false
-	if before := positionAt(time.UnixMilli(f.marks.life.Milliseconds())); st.last > before {
+	if before := positionAt(time.UnixMilli(f.marks.life().Milliseconds())); st.last > before {
 		f.last = st.last - before
 	}
 }

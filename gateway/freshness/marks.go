@@ -38,9 +38,9 @@ type Concerns struct{ subject, document, scan uint64 }
 // stored, joined or served. Marks are safe for concurrent use.
 type Marks struct {
 	seed   maphash.Seed
-	life   time.Duration
 	uptime func() time.Duration
 
+	lasts    atomic.Int64 // for how long a mark is remembered
 	position atomic.Uint64
 	caught   atomic.Int64 // uptime until which nothing can have been missed; negative: nothing can be missed at all
 
@@ -52,10 +52,23 @@ type Marks struct {
 // NewMarks makes an empty memory of marks, which forgets each after life: the longest time for which an answer may be under way and
 // then be served. Nothing is served from memory between a [Marks.Doubt] and the next [Marks.Caught].
 func NewMarks(life time.Duration, uptime func() time.Duration) *Marks {
-	m := &Marks{seed: maphash.MakeSeed(), life: life, uptime: uptime, systems: map[string]*SystemMarks{}, further: map[string]string{}}
+	m := &Marks{seed: maphash.MakeSeed(), uptime: uptime, systems: map[string]*SystemMarks{}, further: map[string]string{}}
 	m.caught.Store(-1)
+	m.Keep(life)
 	return m
 }
+
+// Keep has marks remembered for at least so long from now on.
+func (m *Marks) Keep(life time.Duration) {
+	for {
+		lasts := m.lasts.Load()
+		if lasts >= int64(life) || m.lasts.CompareAndSwap(lasts, int64(life)) {
+			return
+		}
+	}
+}
+
+func (m *Marks) life() time.Duration { return time.Duration(m.lasts.Load()) }
 
 // Position is that of the latest notice that is marked here. It is to be asked for before a backend request begins.
 func (m *Marks) Position() Position { return Position(m.position.Load()) }
@@ -176,7 +189,7 @@ type SystemMarks struct {
 func (s *SystemMarks) apply(at Position, changes []Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if now := s.marks.uptime(); s.young == nil || now-s.begun >= s.marks.life {
+	if now := s.marks.uptime(); s.young == nil || now-s.begun >= s.marks.life() {
 		s.young, s.old, s.begun = map[uint64]Position{}, s.young, now
 	}
 	for i := range changes {

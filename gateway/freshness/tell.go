@@ -102,7 +102,7 @@ func (s *Shared) add(ctx context.Context, from state, epoch string, n *Notice, l
 	if err != nil {
 		return 0, err
 	}
-	keep := positionAt(time.UnixMilli(s.marks.life.Milliseconds()))
+	keep := positionAt(time.UnixMilli(s.marks.life().Milliseconds()))
 	done, err := commit.Run(ctx, s.feed, []string{s.state, s.stream, s.seqs}, from.epoch, from.number, epoch, number, at.id(),
 		payload, maxStream, (max(at, keep) - keep).id(), n.System, last).Int()
 	if err != nil || done == 0 {

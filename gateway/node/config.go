@@ -57,6 +57,7 @@ type System struct {
 	Endpoints   map[string]string // further ones, by the descriptor's names
 	Credentials map[string]string
 	Limits      adapters.Limits   // what is zero is the descriptor's; a negative rate or retry is none
+	Life        freshness.Life    // likewise: for how long answers are served from memory
 	PlaceIDs    map[string]string // what the system calls this gateway's place or device
 	Heartbeat   time.Duration     // how often its platform has promised to tell of changes at least; 0: it has not
 }

@@ -64,7 +64,7 @@ func New(cfg *Config) (*Node, error) {
 		return nil, err
 	}
 	g, err := gateway.New(gateway.Config{
-		Backends: cfg.backends(), CacheRecords: cfg.CacheRecords, Log: logger, Metrics: watched,
+		Backends: cfg.backends(), CacheRecords: cfg.CacheRecords, Shared: cfg.Shared, Log: logger, Metrics: watched,
 	})
 	if err != nil {
 		return nil, err
@@ -110,7 +110,7 @@ func (c *Config) backends() []gateway.Backend {
 		s := c.Systems[d.Info().System]
 		backends = append(backends, gateway.Backend{
 			Dialect: d, Endpoint: s.Endpoint, Endpoints: s.Endpoints, Credentials: s.Credentials, Limits: s.Limits, PlaceIDs: s.PlaceIDs,
-			Heartbeat: s.Heartbeat,
+			Life: s.Life, Heartbeat: s.Heartbeat,
 		})
 	}
 	return backends

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -121,6 +122,17 @@ func (r *reader) system(info adapters.Info, n *yaml.Node) System {
 					r.whole(&s.Limits.Retry, "retry", 0, 1)(n)
 					s.Limits.Retry = orNone(s.Limits.Retry)
 				},
+				"hedge": r.durationOrNone(&s.Limits.Hedge, "hedge"),
+			})
+		},
+		"freshness": func(n *yaml.Node) {
+			r.members(n, "freshness", map[string]func(*yaml.Node){
+				"green":      r.durationOrNone(&s.Life.Green, "green"),
+				"yellow":     r.durationOrNone(&s.Life.Yellow, "yellow"),
+				"red":        r.durationOrNone(&s.Life.Red, "red"),
+				"negative":   r.durationOrNone(&s.Life.Negative, "negative"),
+				"revalidate": r.durationOrNone(&s.Life.Revalidate, "revalidate"),
+				"ifError":    r.durationOrNone(&s.Life.IfError, "ifError"),
 			})
 		},
 	}, "endpoint")
@@ -138,11 +150,22 @@ func (r *reader) system(info adapters.Info, n *yaml.Node) System {
 }
 
 // orNone tells a 0 that somebody has written from a limit that is left out.
-func orNone[T int | float64](limit T) T {
+func orNone[T int | float64 | time.Duration](limit T) T {
 	if limit == 0 {
 		return -1
 	}
 	return limit
+}
+
+// durationOrNone reads a time span, or a 0 that somebody has written.
+func (r *reader) durationOrNone(into *time.Duration, what string) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		if n.Value == "0" || n.Value == "0s" {
+			*into = orNone(time.Duration(0))
+			return
+		}
+		r.duration(into, what)(n)
+	}
 }
 
 func (r *reader) placeIDs(s *System, n *yaml.Node) {

@@ -34,7 +34,7 @@ func TestEveryOutcomeAndStatusHasItsRule(t *testing.T) {
 		{"nonsense", standard.Green, nil, standard.Manual, "default/unavailable@1"},
 		{"", standard.Red, nil, standard.Manual, "default/unavailable@1"},
 	} {
-		d := Decide(&standard.Verification{Outcome: c.outcome, Status: c.status, Others: c.others})
+		d := Decide(&standard.Verification{Outcome: c.outcome, Status: c.status, Others: c.others, Freshness: &standard.Freshness{From: standard.Live}})
 		if d.Action != c.action || d.Rule != c.rule {
 			t.Errorf("%q %q %v: %s by %s, want %s by %s", c.outcome, c.status, c.others, d.Action, d.Rule, c.action, c.rule)
 		}
@@ -44,19 +44,40 @@ func TestEveryOutcomeAndStatusHasItsRule(t *testing.T) {
 	}
 }
 
+func TestAStaleGreenPassesNobody(t *testing.T) {
+	for from, want := range map[standard.From]standard.Action{
+		standard.Live: standard.Pass, standard.Cache: standard.Pass, standard.Stale: standard.Manual, "": standard.Manual, "fresh": standard.Manual,
+	} {
+		v := &standard.Verification{Outcome: standard.Verified, Status: standard.Green, Freshness: &standard.Freshness{From: from}}
+		if d := Decide(v); d.Action != want || (want == standard.Manual) != (d.Rule == "default/stale@1") {
+			t.Errorf("%q: %s by %s", from, d.Action, d.Rule)
+		}
+	}
+	v := &standard.Verification{Outcome: standard.Verified, Status: standard.Green}
+	if d := Decide(v); d.Action != standard.Manual {
+		t.Errorf("a green of no age: %s by %s", d.Action, d.Rule)
+	}
+	v = &standard.Verification{Outcome: standard.Verified, Status: standard.Red, Freshness: &standard.Freshness{From: standard.Stale}}
+	if d := Decide(v); d.Action != standard.Deny {
+		t.Errorf("a stale red: %s by %s", d.Action, d.Rule)
+	}
+}
+
 func TestPassOnlyForAVerifiedGreenWithNothingWorseElsewhere(t *testing.T) {
 	outcomes := rapid.SampledFrom([]standard.Outcome{standard.Verified, standard.Verified, standard.Expired, standard.NotFound,
 		standard.Unrecognised, standard.Refused, standard.Unavailable, "", "VERIFIED"})
 	statuses := rapid.SampledFrom([]standard.Status{standard.Green, standard.Green, standard.Yellow, standard.Red, standard.None, "0", "000", "green"})
 	rapid.Check(t, func(t *rapid.T) {
 		v := &standard.Verification{Outcome: outcomes.Draw(t, "outcome"), Status: statuses.Draw(t, "status")}
+		from := rapid.SampledFrom([]standard.From{standard.Live, standard.Cache, standard.Stale, ""}).Draw(t, "from")
+		v.Freshness = &standard.Freshness{From: from}
 		worse := false
 		for range rapid.IntRange(0, 3).Draw(t, "others") {
 			s := statuses.Draw(t, "other")
 			worse = worse || s == standard.Yellow || s == standard.Red
 			v.Others = append(v.Others, standard.Other{System: "elsewhere", Status: s})
 		}
-		may := v.Outcome == standard.Verified && v.Status == standard.Green && !worse
+		may := v.Outcome == standard.Verified && v.Status == standard.Green && !worse && (from == standard.Live || from == standard.Cache)
 		if d := Decide(v); (d.Action == standard.Pass) != may {
 			t.Fatalf("%s by %s", d.Action, d.Rule)
 		}

@@ -153,9 +153,9 @@ func (g *Guarded) enter(ctx context.Context) (slot, *adapters.Fault) {
 
 // What is said at the door where no guard decides.
 var (
-	errClosed  = &adapters.Fault{Reason: standard.ReasonBreaker, What: "the system is being taken out of service"}
-	errForced  = &adapters.Fault{Reason: standard.ReasonBreaker, What: "an operator has forced the breaker open"}
-	errDrained = &adapters.Fault{Reason: standard.ReasonBreaker, What: "an operator drains the system"}
+	errClosed  = &adapters.Fault{Reason: standard.ReasonSuspended, What: "the system is being taken out of service"}
+	errForced  = &adapters.Fault{Reason: standard.ReasonSuspended, What: "an operator has forced the breaker open"}
+	errDrained = &adapters.Fault{Reason: standard.ReasonSuspended, What: "an operator drains the system"}
 )
 
 // door answers at once while nobody may ask, and says whether the call is the one that tries an open breaker.

@@ -148,11 +148,11 @@ func TestForcedOpenNobodyAsksAndWhoIsUnderWayEnds(t *testing.T) {
 		a.ask(g, limits.Concurrency+3, nil)
 		g.Switch(ModeOpen)
 		synctest.Wait()
-		if n := a.count(standard.ReasonBreaker); n != 3 {
+		if n := a.count(standard.ReasonSuspended); n != 3 {
 			t.Errorf("%d of 3 who waited were turned away", n)
 		}
 		a.ask(g, 1, nil)
-		if n := a.count(standard.ReasonBreaker); n != 4 || b.calls.Load() != int32(limits.Concurrency) {
+		if n := a.count(standard.ReasonSuspended); n != 4 || b.calls.Load() != int32(limits.Concurrency) {
 			t.Errorf("%d turned away, %d calls", n, b.calls.Load())
 		}
 		close(b.answer)
@@ -174,7 +174,7 @@ func TestADrainedSystemAnswersThoseWhoAreInAndNobodyElse(t *testing.T) {
 		var a answers
 		a.ask(g, limits.Concurrency+3, nil)
 		g.Switch(ModeDrain)
-		if r := ask(t, g); r != standard.ReasonBreaker {
+		if r := ask(t, g); r != standard.ReasonSuspended {
 			t.Errorf("a newcomer: %q", r)
 		}
 		close(b.answer)
@@ -322,12 +322,12 @@ func TestAClosedGuardAsksNobodyAndKeepsNobodyWaiting(t *testing.T) {
 		a.ask(g, limits.Concurrency+3, nil)
 		g.Close()
 		synctest.Wait()
-		if n := a.count(standard.ReasonBreaker); n != 3 || ask(t, g) != standard.ReasonBreaker {
+		if n := a.count(standard.ReasonSuspended); n != 3 || ask(t, g) != standard.ReasonSuspended {
 			t.Errorf("%v", a.got)
 		}
 		g.Warm()
 		g.Switch(ModeAuto)
-		if r := ask(t, g); r != standard.ReasonBreaker {
+		if r := ask(t, g); r != standard.ReasonSuspended {
 			t.Errorf("opened again: %q", r)
 		}
 		close(b.answer)

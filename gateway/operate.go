@@ -1,0 +1,29 @@
+package gateway
+
+import (
+	"tongma/gateway/upstream"
+	"tongma/standard"
+	"tongma/standard/wire"
+)
+
+// Operate does what an operator wants of a system. It holds until something else is wanted, or the gateway ends. The error is a
+// [*standard.Error] if there is no such system or action.
+func (g *Gateway) Operate(id string, action wire.Action) error {
+	s, err := g.system(id)
+	if err != nil {
+		return err
+	}
+	switch action {
+	case wire.ActionAuto:
+		s.Switch(upstream.ModeAuto)
+	case wire.ActionOpen:
+		s.Switch(upstream.ModeOpen)
+	case wire.ActionDrain:
+		s.Switch(upstream.ModeDrain)
+	case wire.ActionWarm:
+		s.Warm()
+	default:
+		return &standard.Error{Kind: standard.KindField, Field: "action", What: "is none of open, drain, warm, auto"}
+	}
+	return nil
+}
