@@ -30,6 +30,9 @@ func (s *Server) refusal(id string, err error) *wire.Refusal {
 			return wire.Refuse(code, e.Error())
 		}
 	}
+	if _, ok := errors.AsType[*gateway.Overload](err); ok {
+		return wire.Refuse(wire.CodeOverloaded, "")
+	}
 	switch {
 	case errors.Is(err, gateway.ErrClosed):
 		return wire.Refuse(wire.CodeDraining, "")
