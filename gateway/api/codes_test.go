@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +125,12 @@ var mistakes = []mistake{
 		}
 	}, code: wire.CodeFeed, signed: true},
 
+	{name: "an order", before: order(goodOrder), code: wire.CodeOK, signed: true},
+	{name: "an order of a platform", before: func(r *request) { order(goodOrder)(r); r.rid = "platform" }, code: wire.CodeService, signed: true},
+	{name: "an order for no system", before: order(`{"system":"nowhere","action":"open","reason":"r"}`), code: wire.CodeSystem, signed: true},
+	{name: "an order without a reason", before: order(`{"system":"suishen","action":"open"}`), code: wire.CodeField, signed: true},
+	{name: "an order that cannot be recorded", before: order(goodOrder), set: func(s *station) { os.Remove(s.record()) }, code: wire.CodeRecord, signed: true},
+
 	{name: "inner trouble", set: refusing(errors.New("secret inside")), code: wire.CodeInternal, signed: true},
 	{name: "inner panic", set: func(s *station) {
 		s.verify = func(context.Context, gateway.Call) (*standard.Verification, error) { panic("secret inside") }
@@ -148,6 +155,12 @@ const goodNotice = `{"system":"suishen","seq":42,"changes":[{"scan":"https://s.s
 
 func notice(text string) func(*request) {
 	return func(r *request) { r.target, r.rid, r.body = pathChanges, "platform", text }
+}
+
+const goodOrder = `{"system":"suishen","action":"open","reason":"平台维护 until noon"}`
+
+func order(text string) func(*request) {
+	return func(r *request) { r.target, r.rid, r.body = pathSystems, "operator", text }
 }
 
 // crowd is a notice of many changes.

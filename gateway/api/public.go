@@ -17,6 +17,9 @@ const (
 	pathVerifications = "/v1/verifications"
 	pathBatch         = "/v1/verifications/batch"
 	pathChanges       = "/v1/changes"
+	pathSystems       = "/v1/admin/systems"
+	pathState         = "/v1/admin/state"
+	pathOperations    = "/v1/admin/operations"
 	pathGateway       = "/v1/gateway"
 	pathOpenAPI       = "/openapi.yaml"
 	pathHealth        = "/healthz"
@@ -57,6 +60,11 @@ func (s *Server) routes() *echo.Echo {
 	e.POST(pathVerifications, s.signed(pathVerifications, verify, s.verifyOne))
 	e.POST(pathBatch, s.signed(pathBatch, verify, s.verifyBatch))
 	e.POST(pathChanges, s.signed(pathChanges, notify, s.tellChanges))
+	if s.cfg.Operations != nil {
+		e.POST(pathSystems, s.signed(pathSystems, operate, s.operateSystem))
+		e.POST(pathState, s.signed(pathState, operate, s.tellState))
+		e.POST(pathOperations, s.signed(pathOperations, operate, s.tellOperations))
+	}
 
 	for path, h := range map[string]func() (any, error){
 		pathGateway: s.describe,

@@ -42,18 +42,22 @@ type Gateway interface {
 	Systems() []gateway.System
 	// Tell has a change notice marked on every node. Its error may be [freshness.ErrFeed].
 	Tell(ctx context.Context, n *freshness.Notice) (freshness.Receipt, error)
+	// Operate does what an operator wants of a system. Its error is a [*standard.Error] if there is no such system.
+	Operate(system string, action wire.Action) error
 }
 
-// Config is what a server needs. All of it is required.
+// Config is what a server needs. All of it is required but for Operations.
 type Config struct {
 	ID      string         // the gateway's id; it stands in every signed text
 	Key     *sm.PrivateKey // signs answers, and seals sessions: nodes with the same key honour each other's
 	Parties *registry.Parties
 	Nonces  *registry.Nonces
 	Gateway Gateway
-	Now     func() time.Time
-	Log     *slog.Logger
-	Metrics *prometheus.Registry // gets this package's metrics, and is what ServeMetrics shows
+	// Operations is the record of what operators do. Nil: nothing of theirs is served.
+	Operations *registry.Operations
+	Now        func() time.Time
+	Log        *slog.Logger
+	Metrics    *prometheus.Registry // gets this package's metrics, and is what ServeMetrics shows
 }
 
 // Server is the HTTP side of a gateway. Make it with [New].
@@ -69,6 +73,7 @@ type Server struct {
 	unrouted *routeMeter
 	running  atomic.Int64 // signed calls whose body has come
 	draining atomic.Bool
+	orders   sync.Mutex // held while one is recorded and done, so that the last one recorded is the one that holds
 	echo     *echo.Echo
 	public   *http.Server
 	metrics  *http.Server

@@ -25,6 +25,7 @@ import (
 	"tongma/gateway"
 	"tongma/gateway/freshness"
 	"tongma/gateway/registry"
+	"tongma/gateway/upstream"
 	"tongma/standard"
 	"tongma/standard/sm"
 	"tongma/standard/wire"
@@ -45,6 +46,8 @@ type station struct {
 	nonces atomic.Int64
 	verify func(context.Context, gateway.Call) (*standard.Verification, error)
 	tell   func(*freshness.Notice) (freshness.Receipt, error)
+	guard  upstream.Condition // of suishen
+	dir    string             // of the record of operations
 }
 
 // Verify makes a station the gateway behind its own server.
@@ -57,12 +60,18 @@ func (s *station) Tell(_ context.Context, n *freshness.Notice) (freshness.Receip
 	return s.tell(n)
 }
 
+// Operate does it as guards do.
+func (s *station) Operate(system string, action wire.Action) error {
+	s.guard.Mode = map[wire.Action]upstream.Mode{wire.ActionOpen: upstream.ModeOpen, wire.ActionDrain: upstream.ModeDrain}[action]
+	return nil
+}
+
 // Systems gives one system, whose backend answers for a further one.
 func (s *station) Systems() []gateway.System {
 	return []gateway.System{{Info: adapters.Info{
 		System: "suishen", Name: standard.Text{Zh: "随申码", En: "Suishen Code"}, Region: "310000", Provenance: standard.FromObserved,
 		Systems: []adapters.System{{ID: "further", Name: standard.Text{Zh: "另码", En: "Further Code"}, Region: "310000"}},
-	}}}
+	}, Guard: s.guard}}
 }
 
 func (s *station) now() time.Time        { return time.UnixMilli(s.clock.Load()) }
@@ -106,6 +115,8 @@ func testParties(key *sm.PublicKey) []registry.Party {
 		{ID: "platform", Roles: standard.RolesOf(standard.RolePlatform), Purposes: all, Systems: []string{"suishen"}},
 		{ID: "platform-2", Roles: standard.RolesOf(standard.RolePlatform), Systems: []string{"further"}},
 		{ID: "privacy", Roles: standard.RolesOf(standard.RolePrivacy, standard.RoleOperator), Purposes: all},
+		{ID: "operator", Roles: standard.RolesOf(standard.RoleOperator)},
+		{ID: "operator-elsewhere", Roles: standard.RolesOf(standard.RoleOperator), Services: []string{"verify"}},
 		{ID: "query-only", Roles: standard.RolesOf(standard.RoleGate), Purposes: all, Services: []string{"query"}},
 		{ID: "slow", Roles: standard.RolesOf(standard.RoleGate), Purposes: all, Rate: 3},
 	}
@@ -132,7 +143,7 @@ func start(t testing.TB) *station { return startWith(t, newSetUp(t)) }
 
 func startWith(t testing.TB, with setUp) *station {
 	t.Helper()
-	s := &station{t: t, caller: with.caller, verify: green, tell: inOrder}
+	s := &station{t: t, caller: with.caller, verify: green, tell: inOrder, guard: upstream.Condition{Limit: 64, Retries: 10}, dir: t.TempDir()}
 	s.clock.Store(testTime.UnixMilli())
 	nonces, err := registry.OpenNonces(with.marks, s.now)
 	if err != nil {
@@ -142,15 +153,21 @@ func startWith(t testing.TB, with setUp) *station {
 	if err != nil {
 		t.Fatal(err)
 	}
+	log := slog.New(slog.NewJSONHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	operations, err := registry.OpenOperations(s.record(), log)
+	if err != nil {
+		t.Fatal(err)
+	}
 	s.Server, err = New(Config{
-		ID:      testGateway,
-		Key:     with.key,
-		Parties: parties,
-		Nonces:  nonces,
-		Gateway: s,
-		Now:     s.now,
-		Log:     slog.New(slog.NewJSONHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Metrics: prometheus.NewRegistry(),
+		ID:         testGateway,
+		Key:        with.key,
+		Parties:    parties,
+		Nonces:     nonces,
+		Gateway:    s,
+		Operations: operations,
+		Now:        s.now,
+		Log:        log,
+		Metrics:    prometheus.NewRegistry(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -163,6 +180,9 @@ func startWith(t testing.TB, with setUp) *station {
 	})
 	return s
 }
+
+// record is the file of the record of operations.
+func (s *station) record() string { return filepath.Join(s.dir, "operations.jsonl") }
 
 // listen serves on a free loopback port and gives its address.
 func (s *station) listen(serve func(net.Listener) error) string {

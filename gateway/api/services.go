@@ -16,9 +16,10 @@ type service struct {
 }
 
 var (
-	apply  = service{name: "apply", roles: ^standard.Roles(0), sm2: true} // 调用申请, cl. 6.5
-	verify = service{name: "verify", roles: standard.RolesOf(standard.RoleGate, standard.RoleOfficer, standard.RoleMedical, standard.RoleTester)}
-	notify = service{name: "notify", roles: standard.RolesOf(standard.RolePlatform), sm2: true, maxBody: wire.MaxNotice} // 变更通知
+	apply   = service{name: "apply", roles: ^standard.Roles(0), sm2: true} // 调用申请, cl. 6.5
+	verify  = service{name: "verify", roles: standard.RolesOf(standard.RoleGate, standard.RoleOfficer, standard.RoleMedical, standard.RoleTester)}
+	notify  = service{name: "notify", roles: standard.RolesOf(standard.RolePlatform), sm2: true, maxBody: wire.MaxNotice} // 变更通知
+	operate = service{name: "operate", roles: standard.RolesOf(standard.RoleOperator), sm2: true}
 )
 
 // granted are the services that a session may be asked for.

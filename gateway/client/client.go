@@ -134,19 +134,27 @@ func (c *Client) Notify(ctx context.Context, n *standard.Notice) (*standard.Noti
 	if told.Changes == nil {
 		told.Changes = []standard.Change{} // a heartbeat is written as one
 	}
-	sent, err := json.Marshal(told)
-	if err != nil {
-		return nil, fmt.Errorf("notice: %w", err)
-	}
-	answer, err := c.exchange(ctx, nil, "/v1/changes", sent)
-	if err != nil {
+	r := new(standard.NoticeReceipt)
+	if err := c.callSM2(ctx, "/v1/changes", told, r); err != nil {
 		return nil, err
 	}
-	r := new(standard.NoticeReceipt)
-	if err := json.Unmarshal(answer, r); err != nil {
-		return nil, fmt.Errorf("answer: %w", err)
-	}
 	return r, nil
+}
+
+// callSM2 is call for what is signed with SM2 also where there is a session.
+func (c *Client) callSM2(ctx context.Context, target string, body, data any) error {
+	sent, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("request: %w", err)
+	}
+	answer, err := c.exchange(ctx, nil, target, sent)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(answer, data); err != nil {
+		return fmt.Errorf("answer: %w", err)
+	}
+	return nil
 }
 
 // call makes one call and decodes the answer's data. Where a refusal says how to mend the call, it is mended and made again once.

@@ -23,6 +23,7 @@ import (
 	"tongma/gateway/api"
 	"tongma/gateway/freshness"
 	"tongma/gateway/registry"
+	"tongma/gateway/upstream"
 	"tongma/standard"
 	"tongma/standard/sm"
 	"tongma/standard/wire"
@@ -41,6 +42,7 @@ type far struct {
 	sessions  atomic.Int64                                                    // applications that it saw
 	signTypes sync.Map                                                        // sign types that it saw
 	told      atomic.Pointer[freshness.Notice]                                // the last notice
+	open      atomic.Bool                                                     // whether an operator has taken it out of service
 	tamper    func(next http.Handler, w http.ResponseWriter, r *http.Request) // what happens on the way; nil: nothing
 	http      *httptest.Server
 }
@@ -57,7 +59,11 @@ func (f *far) Verify(_ context.Context, c gateway.Call) (*standard.Verification,
 }
 
 func (f *far) Systems() []gateway.System {
-	return []gateway.System{{Info: adapters.Info{System: "suishen"}}}
+	g := gateway.System{Info: adapters.Info{System: "suishen"}}
+	if f.open.Load() {
+		g.Guard.Mode = upstream.ModeOpen
+	}
+	return []gateway.System{g}
 }
 
 // Tell takes every notice but the first.
@@ -67,6 +73,12 @@ func (f *far) Tell(_ context.Context, n *freshness.Notice) (freshness.Receipt, e
 		return freshness.Receipt{}, freshness.ErrFeed
 	}
 	return freshness.Receipt{Last: n.Seq, Missed: n.Seq - 2}, nil
+}
+
+// Operate takes every system out of service.
+func (f *far) Operate(string, wire.Action) error {
+	f.open.Store(true)
+	return nil
 }
 
 func (f *far) now() time.Time {
@@ -80,15 +92,20 @@ func (f *far) restart() {
 	if err != nil {
 		f.t.Fatal(err)
 	}
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	operations, err := registry.OpenOperations(filepath.Join(f.dir, "operations.jsonl"), log)
+	if err != nil {
+		f.t.Fatal(err)
+	}
 	parties, err := registry.NewParties([]registry.Party{{
-		ID: "gate-7", KeyID: "k1", Key: f.caller.Public(), Roles: standard.RolesOf(standard.RoleGate, standard.RolePlatform), Purposes: []string{"*"}, Systems: []string{"suishen"},
+		ID: "gate-7", KeyID: "k1", Key: f.caller.Public(), Roles: standard.RolesOf(standard.RoleGate, standard.RolePlatform, standard.RoleOperator), Purposes: []string{"*"}, Systems: []string{"suishen"},
 	}})
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	s, err := api.New(api.Config{
-		ID: "far", Key: f.key, Parties: parties, Nonces: nonces, Gateway: f,
-		Now: f.now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: prometheus.NewRegistry(),
+		ID: "far", Key: f.key, Parties: parties, Nonces: nonces, Gateway: f, Operations: operations,
+		Now: f.now, Log: log, Metrics: prometheus.NewRegistry(),
 	})
 	if err != nil {
 		f.t.Fatal(err)
@@ -216,6 +233,41 @@ func TestANoticeIsToldAsThePlatformSaysIt(t *testing.T) {
 	refused, ok := errors.AsType[*RefusedError](second(c.Notify(t.Context(), &standard.Notice{System: "suishen", Seq: 1})))
 	if !ok || refused.Code != wire.CodeFeed.Code || !refused.Signed {
 		t.Errorf("not given to every node: %+v", refused)
+	}
+}
+
+func TestAnOperatorSeesAndDoesOverSM2Alone(t *testing.T) {
+	f := newFar(t)
+	c := f.client()
+	if err := c.Session(t.Context(), time.Minute); err != nil { // what operators do is signed with SM2 all the same
+		t.Fatal(err)
+	}
+	f.signTypes.Clear()
+	if state, err := c.State(t.Context()); err != nil || len(state.Systems) != 1 || state.Systems[0].Mode != "auto" || state.At.IsZero() {
+		t.Errorf("at first: %+v, %v", state, err)
+	}
+	order := wire.Order{System: "suishen", Action: wire.ActionOpen, Reason: `平台 says "down" <&>`}
+	after, err := c.Operate(t.Context(), order)
+	if err != nil || after.Mode != "open" || after.Held == nil || after.Held.Reason != order.Reason || after.Held.By != "gate-7" {
+		t.Errorf("after the order: %+v, %v", after, err)
+	}
+	for n, want := range map[int]string{0: wire.CodeField.Code, 1: "", wire.MaxOperations: "", wire.MaxOperations + 1: wire.CodeField.Code} {
+		list, err := c.Operations(t.Context(), n)
+		code := ""
+		if refused, ok := errors.AsType[*RefusedError](err); ok {
+			code = refused.Code
+		}
+		if code != want || want == "" && (len(list) != 1 || list[0] != *after.Held) {
+			t.Errorf("the last %d: %+v, %v", n, list, err)
+		}
+	}
+	order.System = "nowhere"
+	refused, ok := errors.AsType[*RefusedError](second(c.Operate(t.Context(), order)))
+	if !ok || refused.Code != wire.CodeSystem.Code || !refused.Signed {
+		t.Errorf("an order for no system: %+v", refused)
+	}
+	if _, mac := f.signTypes.Load("HMAC-SM3"); mac {
+		t.Error("signed with the session")
 	}
 }
 

@@ -15,5 +15,7 @@
 //
 // [Client.Session] spares both sides SM2: from then on calls are signed with HMAC-SM3, and the session is renewed in time.
 // [Client.Notify] is for platforms: it tells of changes in their own systems, and signs with SM2 always.
+// [Client.Operate], [Client.State] and [Client.Operations] are for the gateway's operators, and do so too. They are about the one node that
+// answers: where several stand behind one address, give each a client of its own.
 // A clock that is wrong is mended once from what the gateway says.
 package client

@@ -36,6 +36,13 @@ func ValidReason(text string) bool {
 		!strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
+// Order is what an operator asks for: an action on a system, and why.
+type Order struct {
+	System string `json:"system"`
+	Action Action `json:"action"`
+	Reason string `json:"reason"` // see [ValidReason]; it is recorded, so it must name nobody
+}
+
 // Operation is one action as the gateway has recorded it.
 type Operation struct {
 	At        time.Time `json:"at"`
@@ -44,6 +51,11 @@ type Operation struct {
 	System    string    `json:"system"`
 	Reason    string    `json:"reason"` // the operator's words; they must name nobody
 	RequestID string    `json:"requestId"`
+}
+
+// Operations is a part of the gateway's record.
+type Operations struct {
+	Operations []Operation `json:"operations"` // the newest first
 }
 
 // State is what an operator sees of a gateway.
