@@ -17,19 +17,23 @@ func judge(s *system, r adapters.Result, err error, began, now time.Time) findin
 		return faulty(s, err)
 	}
 	if r.Outcome != standard.Verified {
-		return notVerified(s, r)
+		return notVerified(s, r, began, now)
 	}
 	if r.Record == nil || s.identities[r.Record.System.ID].ID == "" {
 		return because(s, standard.ReasonFault)
 	}
-	observed := r.ObservedAt
-	if observed.Before(began) || observed.After(now) {
-		observed = began
-	}
 	return finding{
 		system: s, outcome: standard.Verified, record: s.sound(r.Record), from: standard.Live,
-		observedAt: observed, validUntil: r.ValidUntil,
+		observedAt: observed(r, began, now), validUntil: r.ValidUntil,
 	}
+}
+
+// observed gives when the backend was asked, which was while the adapter was.
+func observed(r adapters.Result, began, now time.Time) time.Time {
+	if r.ObservedAt.Before(began) || r.ObservedAt.After(now) {
+		return began
+	}
+	return r.ObservedAt
 }
 
 // faulty is the finding for an error: of a fault its reason, if that is one of trouble, of anything else a fault.
@@ -43,12 +47,16 @@ func faulty(s *system, err error) finding {
 	return f
 }
 
-// notVerified keeps an outcome only with a reason that belongs to it.
-func notVerified(s *system, r adapters.Result) finding {
+// notVerified keeps an outcome only with a reason that belongs to it. What was said without asking has no time.
+func notVerified(s *system, r adapters.Result, began, now time.Time) finding {
 	if !isReasonFor(r.Reason, r.Outcome) {
 		return because(s, standard.ReasonFault)
 	}
-	return because(s, r.Reason)
+	f := because(s, r.Reason)
+	if !r.ObservedAt.IsZero() {
+		f.observedAt = observed(r, began, now)
+	}
+	return f
 }
 
 func isReasonFor(code standard.ReasonCode, outcome standard.Outcome) bool {
