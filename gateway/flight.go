@@ -131,6 +131,8 @@ func (all *flights) close(ctx context.Context) error {
 // flightOf makes the flight that asks s. Only one that is to refresh what is remembered asks although there is something to serve.
 func (g *Gateway) flightOf(s *system, q *adapters.Query, key *freshness.Key, refresh bool) *flight {
 	f := &flight{system: s, key: key}
+	own := *q
+	q = &own
 	f.fly = func(ctx context.Context) (found finding) {
 		defer func() {
 			if p := recover(); p != nil {

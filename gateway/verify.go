@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"tongma/adapters"
@@ -64,9 +65,16 @@ func patience(r *standard.Request) time.Duration {
 	return time.Duration(r.WaitMs) * time.Millisecond
 }
 
+// queries are pooled, because most are asked of memory alone. A flight has a copy of its own.
+var queries = sync.Pool{New: func() any { return new(adapters.Query) }}
+
 // verify answers one call, and tells what the answer was made of.
 func (g *Gateway) verify(ctx context.Context, call *Call, deadline time.Time) (*standard.Verification, finding, error) {
-	q := new(adapters.Query)
+	q := queries.Get().(*adapters.Query)
+	defer func() {
+		*q = adapters.Query{}
+		queries.Put(q)
+	}()
 	s, err := g.recognise(call.Request, &q.Ticket)
 	if err != nil {
 		return nil, finding{}, err

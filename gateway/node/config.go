@@ -33,7 +33,8 @@ type Config struct {
 
 	ID  string         // in every text that is signed, and in GET /v1/gateway
 	Key *sm.PrivateKey // signs answers, seals sessions
-	// State is the folder that keeps how far each caller's time had come, so that a restart accepts no replay.
+	// State is the folder that keeps how far each caller's time had come, so that a restart accepts no replay, and what operators have done,
+	// so that it puts nothing back that they have taken out of service.
 	State string
 	// Drain is how long calls under way may take to be answered when the node stops; 0 means 10 s.
 	Drain time.Duration

@@ -30,6 +30,7 @@ var supplies = sync.OnceValues(func() (map[string][]byte, error) {
 		"locked.key.pem":          locked,
 		"callers/gate-1.pub.pem":  public,
 		"callers/suishen.pub.pem": public,
+		"callers/ops-1.pub.pem":   public,
 		"secrets/suishen":         []byte("a secret\n"),
 		"state/.keep":             nil,
 	}, errors.Join(err, err2, err3)

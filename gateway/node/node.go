@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,13 +20,17 @@ import (
 	"tongma/gateway"
 	"tongma/gateway/api"
 	"tongma/gateway/registry"
+	"tongma/standard/wire"
 )
 
 // defaultDrain is how long calls under way may take to be answered when the node stops.
 const defaultDrain = 10 * time.Second
 
-// marksFile is the file in Config.State that keeps how far each caller's time had come.
-const marksFile = "marks.json"
+// The files in Config.State.
+const (
+	marksFile      = "marks.json"       // how far each caller's time had come
+	operationsFile = "operations.jsonl" // what operators have done
+)
 
 // Node is one gateway with its listeners. [New] makes it, [Node.Run] serves it.
 type Node struct {
@@ -63,6 +69,10 @@ func New(cfg *Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	operations, err := registry.OpenOperations(filepath.Join(cfg.State, operationsFile), logger)
+	if err != nil {
+		return nil, err
+	}
 	g, err := gateway.New(gateway.Config{
 		Backends: cfg.backends(), CacheRecords: cfg.CacheRecords, Shared: cfg.Shared, Log: logger, Metrics: watched,
 	})
@@ -73,9 +83,10 @@ func New(cfg *Config) (*Node, error) {
 	if n.drain == 0 {
 		n.drain = defaultDrain
 	}
+	hold(g, operations.Held(), logger)
 	n.server, err = api.New(api.Config{
 		ID: cfg.ID, Key: cfg.Key, Parties: parties, Nonces: nonces,
-		Gateway: g, Now: time.Now, Log: logger, Metrics: watched,
+		Gateway: g, Operations: operations, Now: time.Now, Log: logger, Metrics: watched,
 	})
 	if err == nil {
 		err = n.listen(cfg)
@@ -84,6 +95,19 @@ func New(cfg *Config) (*Node, error) {
 		return nil, errors.Join(err, n.Close())
 	}
 	return n, nil
+}
+
+// hold takes out of service again what an operator had taken out before the node ended.
+func hold(g *gateway.Gateway, held map[string]wire.Operation, log *slog.Logger) {
+	for _, id := range slices.Sorted(maps.Keys(held)) {
+		op := held[id]
+		told := log.With("system", id, "action", op.Action, "party", op.By, "since", op.At)
+		if err := g.Operate(id, op.Action); err != nil {
+			told.Warn("an operator has taken a system out of service that is not there any more")
+			continue
+		}
+		told.Warn("a system stays out of service until an operator puts it back")
+	}
 }
 
 // check refuses what [Load] would have refused with a line.
