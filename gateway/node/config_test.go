@@ -81,7 +81,7 @@ func TestTheExampleLoads(t *testing.T) {
 	if s.Limits.Timeout != 2*time.Second || s.Limits.Rate != 500 || s.Limits.Body != 64<<10 || s.Limits.Concurrency != 64 || s.Limits.Retry != 1 {
 		t.Errorf("limits: %+v", s.Limits)
 	}
-	if len(cfg.Callers) != 2 || !cfg.Callers[1].Runs("suishen") {
+	if len(cfg.Callers) != 3 || !cfg.Callers[2].Roles.Has(standard.RoleOperator) || !cfg.Callers[1].Runs("suishen") {
 		t.Fatalf("%d callers", len(cfg.Callers))
 	}
 	c := cfg.Callers[0]
