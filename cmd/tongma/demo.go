@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -20,9 +21,10 @@ import (
 
 // The demo's own ids.
 const (
-	demoGatewayID = "tongma-demo"
-	demoCallerID  = "demo-officer"
-	demoPlatform  = "demo-platform"
+	demoGatewayID  = "tongma-demo"
+	demoCallerID   = "demo-officer"
+	demoPlatform   = "demo-platform"
+	demoOperatorID = "demo-operator"
 )
 
 func demoCommand() *cobra.Command {
@@ -37,9 +39,10 @@ their real dialects, with a hundred people each. None of the people exists.
 The demo is ready when GET /readyz answers 200, and ends on SIGINT or SIGTERM. --dir then holds
 
   demo.json         {"gateway":{"url","id"},"caller":{"id","key"},"platform":{"id","key"},
-                    "systems":[SYSTEM],"sandbox":{SYSTEM:URL}}
+                    "operator":{"id","key"},"systems":[SYSTEM],"sandbox":{SYSTEM:URL}}
   caller.key.pem    the caller's private key (PKCS#8): an officer, granted every purpose, without a rate limit
   platform.key.pem  the private key of a platform that runs all systems, for ` + "`tongma changes`" + `
+  operator.key.pem  the private key of an operator, who may take systems out of service; operator.json is for ` + "`tongma ops`" + `
   gateway.pub.pem   the gateway's public key (SPKI), to be pinned
 
 and keeps the keys for the next start. With --upstream there is no sandbox: every system's backend is at
@@ -89,7 +92,7 @@ func runDemo(ctx context.Context, out io.Writer, listen, dir, upstream string) e
 		return fail(err, "another --listen, perhaps 127.0.0.1:0 for any free port")
 	}
 	info.Gateway.URL = n.URL()
-	if err := info.write(dir); err != nil {
+	if err := errors.Join(info.writeOperator(dir), info.write(dir)); err != nil {
 		n.Close()
 		return fail(err, "give a --dir that you may write to")
 	}
@@ -119,6 +122,10 @@ func demoConfig(box *sandbox.Sandbox, listen, dir, upstream string, info *demoIn
 	if err != nil {
 		return nil, err
 	}
+	operatorKey, err := keepKey(filepath.Join(dir, operatorKeyFile))
+	if err != nil {
+		return nil, err
+	}
 	pub, err := gatewayKey.Public().MarshalPEM()
 	if err != nil {
 		return nil, err
@@ -135,6 +142,7 @@ func demoConfig(box *sandbox.Sandbox, listen, dir, upstream string, info *demoIn
 	info.Gateway.ID = demoGatewayID
 	info.Caller = demoParty{demoCallerID, callerKey.Public().ID()}
 	info.Platform = demoParty{demoPlatform, platformKey.Public().ID()}
+	info.Operator = demoParty{demoOperatorID, operatorKey.Public().ID()}
 	return &node.Config{
 		Listen: listen, ID: demoGatewayID, Key: gatewayKey, State: state,
 		Dialects: dialects, Systems: systems,
@@ -144,6 +152,8 @@ func demoConfig(box *sandbox.Sandbox, listen, dir, upstream string, info *demoIn
 		}, {
 			ID: demoPlatform, KeyID: info.Platform.Key, Key: platformKey.Public(),
 			Roles: standard.RolesOf(standard.RolePlatform), Systems: info.Systems,
+		}, {
+			ID: demoOperatorID, KeyID: info.Operator.Key, Key: operatorKey.Public(), Roles: standard.RolesOf(standard.RoleOperator),
 		}},
 	}, nil
 }

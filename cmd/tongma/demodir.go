@@ -21,6 +21,9 @@ const (
 	gatewayPubFile  = "gateway.pub.pem"
 	stateFolder     = "state"
 
+	operatorFile    = "operator.json"
+	operatorKeyFile = "operator.key.pem"
+
 	defaultDir = "demo"
 )
 
@@ -31,7 +34,8 @@ type demoInfo struct {
 		ID  string `json:"id"`
 	} `json:"gateway"`
 	Caller   demoParty         `json:"caller"`
-	Platform demoParty         `json:"platform"`        // runs all systems
+	Platform demoParty         `json:"platform"` // runs all systems
+	Operator demoParty         `json:"operator"`
 	Systems  []string          `json:"systems"`         // those that the gateway can ask
 	Sandbox  map[string]string `json:"sandbox"`         // each system's backend; empty where the backends are elsewhere
 	Admin    string            `json:"admin,omitempty"` // where the sandbox takes faults
@@ -63,13 +67,23 @@ func noDemo(dir string, err error) error {
 	return misuse("start `tongma demo --dir "+dir+"` in another terminal, or name its folder with --dir", "%w", err)
 }
 
-// write puts demo.json into place as a whole, so that nobody reads half of it.
-func (d *demoInfo) write(dir string) error {
-	data, err := json.MarshalIndent(d, "", "  ")
+// write puts demo.json into place.
+func (d *demoInfo) write(dir string) error { return writeWhole(filepath.Join(dir, demoFile), d) }
+
+// writeOperator puts into place what `tongma ops` needs to call this demo.
+func (d *demoInfo) writeOperator(dir string) error {
+	var a access
+	a.Gateway.URL, a.Gateway.ID, a.Gateway.PublicKey = d.Gateway.URL, d.Gateway.ID, gatewayPubFile
+	a.Caller.ID, a.Caller.Key, a.Caller.PrivateKey = d.Operator.ID, d.Operator.Key, operatorKeyFile
+	return writeWhole(filepath.Join(dir, operatorFile), &a)
+}
+
+// writeWhole writes a file of JSON as a whole, so that nobody reads half of it.
+func writeWhole(path string, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(dir, demoFile)
 	if err := os.WriteFile(path+".new", append(data, '\n'), 0o644); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -114,16 +115,22 @@ func askDemo(ctx context.Context, dir string, req *standard.Request) (*standard.
 		return nil, err
 	}
 	v, err := c.Verify(ctx, req)
+	if err != nil {
+		return nil, unanswered(err, filepath.Join(dir, gatewayPubFile), "is the demo running? start `tongma demo --dir "+dir+"`")
+	}
+	return v, nil
+}
+
+// unanswered gives what went wrong with a call its exit code. The hints say which key is pinned, and what to do if nobody is there.
+func unanswered(err error, pinned, absent string) error {
 	var refused *client.RefusedError
 	switch {
-	case err == nil:
-		return v, nil
 	case errors.As(err, &refused):
-		return nil, fail(err, refused.Todo())
+		return fail(err, refused.Todo())
 	case errors.Is(err, client.ErrSignature):
-		return nil, fail(err, "do not act on this answer: another gateway than "+dir+"/gateway.pub.pem names, or somebody in between, has sent it")
+		return fail(err, "do not act on this answer: another gateway than "+pinned+" names, or somebody in between, has sent it")
 	case errors.Is(err, client.ErrUnreachable):
-		return nil, &failure{exitUnreachable, err, "is the demo running? start `tongma demo --dir " + dir + "`"}
+		return &failure{exitUnreachable, err, absent}
 	}
-	return nil, fail(err, "")
+	return fail(err, "")
 }
