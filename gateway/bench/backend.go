@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -27,6 +28,42 @@ const (
 type backend struct {
 	calls   atomic.Int64 // of getInfo
 	hanging atomic.Pointer[hang]
+	line    line
+}
+
+// line has calls wait for their turn, one after the other, as before a backend that has reached its capacity.
+type line struct {
+	mu    sync.Mutex
+	every time.Duration // 0: nobody waits
+	free  time.Time
+}
+
+func (l *line) wait(r *http.Request) {
+	l.mu.Lock()
+	if l.every == 0 {
+		l.mu.Unlock()
+		return
+	}
+	now := time.Now()
+	if l.free.Before(now) {
+		l.free = now
+	}
+	l.free = l.free.Add(l.every)
+	turn := l.free.Sub(now)
+	l.mu.Unlock()
+	select {
+	case <-time.After(turn):
+	case <-r.Context().Done():
+	}
+}
+
+func (l *line) hold(perSecond int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.every = 0
+	if perSecond > 0 {
+		l.every = time.Second / time.Duration(perSecond)
+	}
 }
 
 // hang is a system that does not answer until it is over.
@@ -35,8 +72,11 @@ type hang struct {
 	over   chan struct{}
 }
 
-// backendQuestion sets which system hangs, "" for none.
-type backendQuestion struct{ Hang string }
+// backendQuestion sets which system hangs, "" for none, and how many calls a second the backend takes, 0 for all.
+type backendQuestion struct {
+	Hang     string
+	Capacity int
+}
 
 // backendAnswer says how often people were asked for so far.
 type backendAnswer struct{ Calls int64 }
@@ -53,6 +93,7 @@ func (b *backend) answer(raw json.RawMessage) (any, error) {
 	if err := json.Unmarshal(raw, &q); err != nil {
 		return nil, err
 	}
+	b.line.hold(q.Capacity)
 	old := b.hanging.Swap(&hang{system: q.Hang, over: make(chan struct{})})
 	if old.over != nil {
 		close(old.over)
@@ -79,6 +120,7 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b.calls.Add(1)
+	b.line.wait(r)
 	var buf [512]byte
 	n, _ := io.ReadFull(r.Body, buf[:])
 	code := buf[:max(bytes.LastIndexByte(buf[:n], '"'), 0)]

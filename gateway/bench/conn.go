@@ -18,6 +18,8 @@ type conn struct {
 	net.Conn
 	r    *bufio.Reader
 	body []byte
+
+	retryAfter bool // the last reply said when to come again
 }
 
 // patience bounds every exchange.
@@ -51,6 +53,7 @@ func (c *conn) do(request []byte) ([]byte, error) {
 
 // head reads to the end of the header.
 func (c *conn) head() (length int, chunked bool, err error) {
+	c.retryAfter = false
 	for {
 		line, err := c.r.ReadSlice('\n')
 		if err != nil {
@@ -64,6 +67,7 @@ func (c *conn) head() (length int, chunked bool, err error) {
 				return 0, false, err
 			}
 		}
+		c.retryAfter = c.retryAfter || bytes.HasPrefix(line, []byte("Retry-After: "))
 		chunked = chunked || bytes.HasPrefix(line, []byte("Transfer-Encoding: chunked"))
 	}
 }

@@ -66,7 +66,7 @@ func (f *figure) number(v float64) string {
 	switch f.Unit {
 	case "":
 		return fmt.Sprintf("%.2f", v)
-	case "ms", "µs", "s":
+	case "ms", "µs", "s", "%":
 		return fmt.Sprintf("%.2f %s", v, f.Unit)
 	}
 	return fmt.Sprintf("%.0f %s", v, f.Unit)

@@ -47,6 +47,9 @@ type outcome struct {
 	// how many those were. Who asked before had to wait until the system was known to be ill.
 	Breaker time.Duration
 	Turned  int
+	// Refused are the answers that say that the gateway is overloaded and when to come again, RefusedP99 and RefusedMax what they took.
+	Refused                int
+	RefusedP99, RefusedMax time.Duration
 }
 
 func (o *outcome) rate(j job) float64 { return float64(j.Requests) / o.Seconds }
@@ -122,6 +125,7 @@ func (p *prepared) measure() (outcome, error) {
 	slices.Sort(m.took)
 	o := m.told
 	o.breaker(m.turned)
+	o.refusals(m.refused)
 	o.Seconds, o.P50, o.P99, o.Max = elapsed.Seconds(), m.took[len(m.took)/2], m.took[len(m.took)*99/100], m.took[len(m.took)-1]
 	return o, nil
 }
@@ -137,6 +141,8 @@ type meter struct {
 	mu     sync.Mutex
 	told   outcome
 	turned []turned // by an open breaker
+
+	refused []time.Duration
 }
 
 // turned is an answer of an open breaker.
@@ -162,6 +168,15 @@ func (o *outcome) breaker(answers []turned) {
 			o.Breaker = max(o.Breaker, a.took)
 		}
 	}
+}
+
+// refusals fills in what is told of them.
+func (o *outcome) refusals(took []time.Duration) {
+	if o.Refused = len(took); o.Refused == 0 {
+		return
+	}
+	slices.Sort(took)
+	o.RefusedP99, o.RefusedMax = took[len(took)*99/100], took[len(took)-1]
 }
 
 // closed sends the next request as soon as the last one is answered.
@@ -207,6 +222,7 @@ var (
 	isVerified = []byte(`"outcome":"verified"`)
 	isAnswered = []byte(`{"code":"0","data":"{`) // by the dialect
 	isTurned   = []byte(`"code":"breaker_open"`)
+	isRefused  = []byte(`{"code":"50303"`)
 )
 
 func (m *meter) exchange(c *conn, i int, began time.Time) error {
@@ -220,6 +236,10 @@ func (m *meter) exchange(c *conn, i int, began time.Time) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if bytes.HasPrefix(body, isRefused) && c.retryAfter {
+		m.refused = append(m.refused, m.took[i])
+		return nil
+	}
 	if m.told.Wrong == 0 {
 		m.told.Shown = string(body)
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"tongma/adapters"
 )
 
 // row is a line of the design's table of numbers; it gives one figure or two.
@@ -27,6 +29,7 @@ var rows = []row{
 	{"9", "recognition", recognition},
 	{"10", "expressions", expressions},
 	{"11", "fixtures", fixtures},
+	{"12", "a backend at its capacity", overload},
 }
 
 const (
@@ -289,6 +292,54 @@ func identical(b *bench) ([]figure, error) {
 	f := atMost(1, "calls", "backend calls for 1,000 identical scans at once", each, "the most of all rounds counts")
 	f.Value = slices.Max(each)
 	return []figure{f}, nil
+}
+
+const (
+	capacity       = 1000   // calls a second that the backend takes
+	offered        = 10_000 // that it is offered
+	overloadTime   = 4      // seconds
+	overloadRounds = 5
+)
+
+// overload offers a gateway ten times what its backend takes.
+func overload(b *bench) ([]figure, error) {
+	gateway, err := b.gateway("held", 1, adapters.Limits{Concurrency: 64, Rate: 1e6})
+	if err != nil {
+		return nil, err
+	}
+	var a backendAnswer
+	hold := func(perSecond int) error {
+		return b.children["backend"].ask(backendQuestion{Capacity: perSecond}, &a)
+	}
+	if err := hold(capacity); err != nil {
+		return nil, err
+	}
+	defer hold(0)
+	j := job{Address: gateway.address, Kind: bySession, Requests: offered * overloadTime, Connections: 2 * capacity, Rate: offered}
+	var good, neither, refused, slowest []float64
+	for range overloadRounds {
+		o, err := b.attempt("load", j)
+		if err != nil {
+			return nil, err
+		}
+		if o.Refused == 0 {
+			return nil, fmt.Errorf("nothing was refused, and %d answers are not verified, such as %s", o.Wrong, o.Shown)
+		}
+		good, neither = append(good, float64(j.Requests-o.Refused-o.Wrong)/o.Seconds), append(neither, 100*float64(o.Wrong)/float64(j.Requests))
+		refused, slowest = append(refused, ms(o.RefusedP99)), append(slowest, ms(o.RefusedMax))
+	}
+	var used memoryUse
+	if err := gateway.ask(memoryQuestion{Memory: true}, &used); err != nil {
+		return nil, err
+	}
+	rate := atLeast(900, "good answers of a backend that takes 1,000/s and is offered 10,000/s", good, "")
+	rate.Unit = "/s"
+	return []figure{
+		rate,
+		atMost(0.5, "%", "answers that are neither good nor such a refusal", neither, "their caller's patience ended while the backend was asked"),
+		atMost(50, "ms", "the others are refused (503, Retry-After) within, p99", refused, fmt.Sprintf("the slowest %.0f ms", slices.Max(slowest))),
+		atMost(256, "MB", "the most memory that the gateway has had meanwhile", []float64{float64(used.Most) / 1e6}, "resident"),
+	}, nil
 }
 
 const records = 1_000_000

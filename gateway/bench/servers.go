@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -49,11 +50,21 @@ func serve(h http.Handler) (address string, err error) {
 	return l.Addr().String(), nil
 }
 
-// usage answers every question with the CPU time that the process has taken so far.
-func usage(json.RawMessage) (any, error) {
+// memoryQuestion asks a server for its memory, memoryUse is its answer.
+type (
+	memoryQuestion struct{ Memory bool }
+	memoryUse      struct{ Most int64 } // bytes, resident
+)
+
+// usage answers every other question with the CPU time that the process has taken so far.
+func usage(raw json.RawMessage) (any, error) {
+	var q memoryQuestion
 	var r syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+	if err := errors.Join(json.Unmarshal(raw, &q), syscall.Getrusage(syscall.RUSAGE_SELF, &r)); err != nil {
 		return nil, err
+	}
+	if q.Memory {
+		return memoryUse{r.Maxrss << 10}, nil
 	}
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano()), nil
 }
