@@ -29,7 +29,7 @@ type Config struct {
 	// CacheKey keys the digests that stand for scans and references in memory: 32 random bytes, its own for each node.
 	// If nil, New draws one. Nodes that share have the key of what they share.
 	CacheKey []byte
-	// CacheRecords bounds the records in memory, about 430 bytes each; 0: 200,000.
+	// CacheRecords bounds the records in memory, about 410 bytes each; 0: 200,000.
 	CacheRecords int
 	// References bounds the requests with a reference that are remembered for a minute, about 2 KB each; 0: 50,000. Beyond it the
 	// oldest are forgotten early.

@@ -40,15 +40,19 @@ const dueShare = 3
 
 // Cache holds a bounded number of answers, the most recently served ones. It is safe for concurrent use.
 type Cache struct {
-	entries *lru.Cache[Key, packed]
+	entries *lru.Cache[shortKey, packed]
 	uptime  func() time.Duration
 }
 
-// packed is an entry as it is kept: no pointer but the one to the encoded record, times in milliseconds.
+// shortKey is the half of a key by which an entry is found: of a keyed digest 128 bits keep apart what nobody can choose, and a million
+// entries hold each key twice (RFC 2104, 5).
+type shortKey [16]byte
+
+func short(key Key) shortKey { return shortKey(key[:16]) }
+
+// packed is an entry as it is kept: encoded, but for what says whether it may be served. Times are in milliseconds.
 type packed struct {
-	record     string // encoded
-	observedAt int64  // since 1970
-	validUntil int64  // since 1970; 0: not said
+	text       string // as [Entry.text] gives it
 	since      int64  // uptime
 	began      Position
 	concerns   Concerns
@@ -59,7 +63,7 @@ type packed struct {
 
 // New makes a cache for at most this many answers. Uptime is how long this process runs.
 func New(entries int, uptime func() time.Duration) (*Cache, error) {
-	c, err := lru.New[Key, packed](entries)
+	c, err := lru.New[shortKey, packed](entries)
 	if err != nil {
 		return nil, err
 	}
@@ -68,18 +72,18 @@ func New(entries int, uptime func() time.Duration) (*Cache, error) {
 
 // Get gives the answer of key and what may be done with it. One that can never be served again is dropped.
 func (c *Cache) Get(key Key, marks *SystemMarks) (Entry, Standing) {
-	p, ok := c.entries.Get(key)
+	p, ok := c.entries.Get(short(key))
 	if !ok {
 		return Entry{}, Absent
 	}
 	standing := p.standing(c.uptime())
 	if standing == Absent || marks.Overtaken(p.began, p.concerns) {
-		c.entries.Remove(key)
+		c.entries.Remove(short(key))
 		return Entry{}, Absent
 	}
 	e, err := p.unpack()
 	if err != nil {
-		c.entries.Remove(key)
+		c.entries.Remove(short(key))
 		return Entry{}, Absent
 	}
 	if e.Record != nil && e.Record.Status == standard.Green && !marks.Sure() {
@@ -111,53 +115,17 @@ func (c *Cache) Put(key Key, e *Entry, life *Life, marks *SystemMarks) {
 	if s.resort <= 0 || marks.Overtaken(e.Began, e.Concerns) {
 		return
 	}
-	c.entries.Add(key, packed{
-		record: e.text(), observedAt: e.ObservedAt.UnixMilli(), validUntil: millisOf(e.ValidUntil),
-		since: e.Since.Milliseconds(), began: e.Began, concerns: e.Concerns,
+	c.entries.Add(short(key), packed{
+		text: e.text(), since: e.Since.Milliseconds(), began: e.Began, concerns: e.Concerns,
 		fresh: uint32(s.fresh.Milliseconds()), revalidate: uint32(s.revalidate.Milliseconds()), resort: uint32(s.resort.Milliseconds()),
 	})
 }
 
-// text is what a packed entry keeps of its answer.
-func (e *Entry) text() string {
-	if e.Record == nil {
-		return string(rune(aReason)) + string(e.Reason)
-	}
-	return encode(e.Record)
-}
-
 func (p *packed) unpack() (Entry, error) {
-	e := Entry{
-		ObservedAt: time.UnixMilli(p.observedAt), ValidUntil: timeOf(p.validUntil), Since: time.Duration(p.since) * time.Millisecond,
-		Began: p.began, Concerns: p.concerns,
-	}
-	err := e.read(p.record)
+	e := Entry{Since: time.Duration(p.since) * time.Millisecond, Began: p.began, Concerns: p.concerns}
+	err := e.read(p.text)
 	return e, err
-}
-
-// read takes what text has written.
-func (e *Entry) read(text string) (err error) {
-	if text != "" && text[0] == aReason {
-		e.Reason = standard.ReasonCode(text[1:])
-		return nil
-	}
-	e.Record, err = decode(text)
-	return err
 }
 
 // Len is how many answers are held, overdue ones included.
 func (c *Cache) Len() int { return c.entries.Len() }
-
-func millisOf(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
-
-func timeOf(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms)
-}

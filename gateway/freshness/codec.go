@@ -8,18 +8,53 @@ import (
 	"tongma/standard"
 )
 
-// A record is kept as one string: its texts behind their lengths, in the order of the struct's fields, lists behind their
-// counts, what is optional behind a 0 or 1. A decoded record's texts are pieces of that string, so that decoding copies none
-// of them. The encoding never leaves the process and has no version.
+// An answer is kept as one string: when it was observed, until when it is valid, and its record, or why there is none. A record's
+// texts stand behind their lengths, in the order of the struct's fields, lists behind their counts, what is optional behind a 0 or 1.
+// A decoded record's texts are pieces of that string, so that decoding copies none of them. The encoding leaves the process only
+// sealed, and the version of the seal is its version.
 
-// What an encoded answer begins with.
+// What stands behind an answer's times.
 const (
 	aReason = iota // and the rest is the reason why there is no record
 	aRecord
 )
 
-func encode(r *standard.Record) string {
-	w := append(make(writer, 0, 256), aRecord)
+// text is what is kept of an answer. Its times are in milliseconds; age, position and concerns are none of it.
+func (e *Entry) text() string {
+	w := make(writer, 0, 256)
+	w.number(e.ObservedAt.UnixMilli())
+	if e.ValidUntil.IsZero() {
+		w.count(0)
+	} else {
+		w.count(1)
+		w.number(e.ValidUntil.UnixMilli() - e.ObservedAt.UnixMilli())
+	}
+	if e.Record == nil {
+		w = append(append(w, aReason), e.Reason...)
+	} else {
+		w.record(e.Record)
+	}
+	return string(w)
+}
+
+// read takes what text has written.
+func (e *Entry) read(text string) (err error) {
+	in := reader{rest: text}
+	observed := in.number()
+	e.ObservedAt = time.UnixMilli(observed)
+	if in.count() > 0 {
+		e.ValidUntil = time.UnixMilli(observed + in.number())
+	}
+	if !in.broken && in.rest != "" && in.rest[0] == aReason {
+		e.Reason = standard.ReasonCode(in.rest[1:])
+		return nil
+	}
+	e.Record, err = decode(in.rest)
+	return err
+}
+
+func (w *writer) record(r *standard.Record) {
+	*w = append(*w, aRecord)
 	w.texts(string(r.Status), r.Subject)
 	s := &r.System
 	w.texts(s.ID, s.Name, s.Region, s.Status, s.Colour, s.Text, string(s.Provenance))
@@ -36,7 +71,6 @@ func encode(r *standard.Record) string {
 	for i := range r.Others {
 		w.texts(r.Others[i].System, r.Others[i].Region, string(r.Others[i].Status))
 	}
-	return string(w)
 }
 
 // errCorrupt cannot happen unless memory or this file is broken; the record is then as good as absent.
@@ -79,6 +113,8 @@ type writer []byte
 
 func (w *writer) count(n int) { *w = binary.AppendUvarint(*w, uint64(n)) }
 
+func (w *writer) number(n int64) { *w = binary.AppendVarint(*w, n) }
+
 func (w *writer) texts(texts ...string) {
 	for _, t := range texts {
 		w.count(len(t))
@@ -99,9 +135,9 @@ func (w *writer) time(t time.Time) {
 	}
 	_, east := t.Zone()
 	w.count(1)
-	*w = binary.AppendVarint(*w, t.Unix())
-	*w = binary.AppendVarint(*w, int64(t.Nanosecond()))
-	*w = binary.AppendVarint(*w, int64(east))
+	w.number(t.Unix())
+	w.number(int64(t.Nanosecond()))
+	w.number(int64(east))
 }
 
 func (w *writer) health(h *standard.Health) {
@@ -115,7 +151,7 @@ func (w *writer) health(h *standard.Health) {
 		return
 	}
 	w.count(1)
-	*w = binary.AppendVarint(*w, int64(h.Vaccine.Doses))
+	w.number(int64(h.Vaccine.Doses))
 	w.texts(h.Vaccine.LastAt)
 }
 
@@ -154,7 +190,7 @@ func (r *reader) uvarint() uint64 {
 	return r.fail()
 }
 
-func (r *reader) varint() int64 {
+func (r *reader) number() int64 {
 	n := r.uvarint()
 	return int64(n>>1) ^ -int64(n&1)
 }
@@ -191,7 +227,7 @@ func (r *reader) time() time.Time {
 	if r.count() == 0 {
 		return time.Time{}
 	}
-	seconds, nanos, east := r.varint(), r.varint(), r.varint()
+	seconds, nanos, east := r.number(), r.number(), r.number()
 	return time.Unix(seconds, nanos).In(zoneOf(int(east)))
 }
 
@@ -214,7 +250,7 @@ func (r *reader) health(h *standard.Health) {
 	if r.count() == 0 {
 		return
 	}
-	h.Vaccine = &standard.Vaccine{Doses: int(r.varint()), LastAt: r.text()}
+	h.Vaccine = &standard.Vaccine{Doses: int(r.number()), LastAt: r.text()}
 }
 
 func (r *reader) test() *standard.Test {

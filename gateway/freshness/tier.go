@@ -146,11 +146,9 @@ func (s *Shared) nameOf(key Key) string {
 
 func placeOf(e *era, key Key) string { return e.epoch + "\n" + string(key[:]) }
 
-// sealAnswer writes an answer as it is kept in Redis: what it began at, its times, and then the answer.
+// sealAnswer writes an answer as it is kept in Redis: behind what it began at.
 func (s *Shared) sealAnswer(key Key, e *Entry, era *era) ([]byte, error) {
 	plain := binary.AppendUvarint(nil, uint64(e.Began))
-	plain = binary.AppendVarint(plain, e.ObservedAt.UnixMilli())
-	plain = binary.AppendVarint(plain, millisOf(e.ValidUntil))
 	return s.answers.sealed(append(plain, e.text()...), placeOf(era, key))
 }
 
@@ -163,17 +161,15 @@ func (s *Shared) openAnswer(sealed []byte, key Key, era *era) (Entry, error) {
 	}
 	in := reader{rest: string(plain)}
 	e := Entry{Began: Position(in.uvarint())}
-	observed, valid := in.varint(), in.varint()
-	if in.broken {
-		return Entry{}, errCorrupt
+	if err := e.read(in.rest); err != nil {
+		return Entry{}, err
 	}
-	e.ObservedAt, e.ValidUntil = time.UnixMilli(observed), timeOf(valid)
 	age := s.now().Sub(e.ObservedAt)
 	if age < -maxAhead {
 		return Entry{}, errFuture
 	}
 	e.Since = s.marks.uptime() - max(age, 0)
-	return e, e.read(in.rest)
+	return e, nil
 }
 
 // gate keeps callers from a Redis that does not answer: after some failures in a row nobody asks it for about a second, then one does.
