@@ -184,7 +184,7 @@ func (c *compiler) outcome(sc *scope, spec *callSpec) []clause {
 		if always {
 			c.find(o.at, "this clause is never reached: the one before it always holds", "leave it out, or move it up")
 		}
-		cl := clause{when: c.condition(sc, *o.when, "when"), is: o.is.text, token: o.token.text, after: c.after(sc, o.after)}
+		cl := clause{when: c.condition(sc, *o.when, "when"), is: o.is.text, token: o.token.text, after: c.after(sc, o.after, o.is.text == "retry")}
 		if seen[o.when.text] {
 			c.find(o.when.at, "this when stands above already", "leave it out")
 		}
@@ -198,13 +198,16 @@ func (c *compiler) outcome(sc *scope, spec *callSpec) []clause {
 	return out
 }
 
-// after compiles how long to wait: a time span, or a number of seconds.
-func (c *compiler) after(sc *scope, s *scalar) *operand {
+// after compiles how long to wait: a time span, or a number of seconds. The gateway itself waits for a retry, and not for long.
+func (c *compiler) after(sc *scope, s *scalar, retry bool) *operand {
 	if s == nil {
 		return nil
 	}
 	o := c.operand(sc, *s)
-	_, err := time.ParseDuration(s.text)
+	span, err := time.ParseDuration(s.text)
+	if !s.isExpr && err == nil && retry && span > maxAfter {
+		c.find(s.place(0), fmt.Sprintf("a retry waits %s at most", maxAfter), "say busy, which tells the caller how long to wait")
+	}
 	e := o.expr
 	if !s.isExpr && err != nil || e != nil && e.kind != types.Any && !slices.ContainsFunc(afterKinds, e.kind.Equal) {
 		c.find(s.place(0), "after is neither a time span nor a number of seconds", `write it like 100ms or '=duration("2s")'`)

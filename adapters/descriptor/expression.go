@@ -83,6 +83,9 @@ func (c *compiler) compile(sc *scope, s scalar) *expression {
 	if t := program.Node().Type(); t != nil {
 		e.word = kindWord(t)
 	}
+	if c.literals(s) {
+		return nil
+	}
 	if !c.readsAny(rules) {
 		v, err := e.run(&vm.VM{}, nil)
 		if err != nil {
