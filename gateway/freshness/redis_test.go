@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"tongma/gateway/freshness/redistest"
 	"tongma/standard/sm"
 	"tongma/standard/wire"
 )
@@ -158,7 +159,7 @@ func TestPausesGrowAndAreBounded(t *testing.T) {
 
 func TestCloseEndsWhateverWasBegun(t *testing.T) {
 	running := goleak.IgnoreCurrent()
-	for _, address := range []string{startRedis(t).address, "127.0.0.1:1"} {
+	for _, address := range []string{redistest.Start(t).Address, "127.0.0.1:1"} {
 		began := time.Now()
 		s, err := OpenShared(SharedConfig{Addresses: []string{"redis://" + address}, Secret: secret},
 			NewMarks(testLife, func() time.Duration { return time.Since(began) }))

@@ -9,11 +9,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
-	"os/exec"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -21,175 +18,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"tongma/gateway/freshness/redistest"
 	"tongma/standard"
 	"tongma/standard/wire"
 )
-
-// server is a redis-server of the test's own.
-type server struct {
-	t       *testing.T
-	program string // one program serves and checks dumps, as its first argument says
-	address string
-	args    []string
-	process *exec.Cmd
-	admin   *redis.Client
-}
-
-// startRedis starts one on a free port of the loopback address, which keeps nothing on disk.
-func startRedis(t *testing.T, args ...string) *server {
-	t.Helper()
-	program, err := exec.LookPath("redis-check-rdb")
-	if err != nil {
-		t.Skip("no Redis: nothing of the shared memory is tested (Debian package: redis-tools)")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &server{t: t, program: program, address: l.Addr().String(), args: args}
-	l.Close()
-	s.admin = redis.NewClient(&redis.Options{Addr: s.address, Protocol: 2, DisableIdentity: true})
-	s.start()
-	t.Cleanup(func() {
-		s.admin.Close()
-		s.kill()
-	})
-	return s
-}
-
-func (s *server) start() {
-	s.t.Helper()
-	_, port, _ := net.SplitHostPort(s.address)
-	s.process = &exec.Cmd{Path: s.program, Args: append([]string{
-		"redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", s.t.TempDir(), "--save", "", "--appendonly", "no",
-	}, s.args...)}
-	if err := s.process.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	eventually(s.t, 10*time.Second, "Redis answers", func() bool { return s.admin.Ping(s.t.Context()).Err() == nil })
-}
-
-func (s *server) kill() {
-	if s.process != nil {
-		s.process.Process.Kill()
-		s.process.Wait()
-		s.process = nil
-	}
-}
-
-func (s *server) signal(sig os.Signal) {
-	if err := s.process.Process.Signal(sig); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-// do is an operator's command.
-func (s *server) do(args ...any) any {
-	s.t.Helper()
-	v, err := s.admin.Do(context.Background(), args...).Result()
-	if err != nil && !errors.Is(err, redis.Nil) {
-		s.t.Fatalf("%v: %v", args, err)
-	}
-	return v
-}
-
-// eventually waits for something that other processes bring about.
-func eventually(t *testing.T, within time.Duration, what string, holds func() bool) time.Duration {
-	t.Helper()
-	began := time.Now()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		if time.Since(began) > within {
-			t.Fatalf("not within %v: %s", within, what)
-		}
-		<-tick.C
-	}
-	return time.Since(began)
-}
-
-// proxy stands between a node and its Redis.
-type proxy struct {
-	listener net.Listener
-	to       string
-	delay    atomic.Int64 // of each piece of a reply
-	cut      atomic.Bool
-	mu       sync.Mutex
-	conns    map[net.Conn]bool
-	all      sync.WaitGroup
-}
-
-func startProxy(t *testing.T, to string) *proxy {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{listener: l, to: to, conns: map[net.Conn]bool{}}
-	p.all.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			p.all.Go(func() { p.serve(c) })
-		}
-	})
-	t.Cleanup(func() {
-		l.Close()
-		p.sever()
-		p.all.Wait()
-	})
-	return p
-}
-
-func (p *proxy) serve(c net.Conn) {
-	defer c.Close()
-	if p.cut.Load() {
-		return
-	}
-	back, err := net.Dial("tcp", p.to)
-	if err != nil {
-		return
-	}
-	defer back.Close()
-	p.keep(c, back)
-	p.all.Go(func() {
-		io.Copy(back, c)
-		back.Close()
-	})
-	buffer := make([]byte, 64<<10)
-	for {
-		n, err := back.Read(buffer)
-		if d := p.delay.Load(); d > 0 {
-			time.Sleep(time.Duration(d))
-		}
-		if n > 0 {
-			c.Write(buffer[:n])
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-func (p *proxy) keep(conns ...net.Conn) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range conns {
-		p.conns[c] = true
-	}
-}
-
-// sever ends the connections that there are; with cut, no more come through.
-func (p *proxy) sever() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for c := range p.conns {
-		c.Close()
-	}
-	clear(p.conns)
-}
 
 var secret = bytes.Repeat([]byte("s"), MinSecret)
 
@@ -253,7 +85,7 @@ func readyPeers(t *testing.T, n int, address string) []*peer {
 // settled waits until all nodes are at one position.
 func settled(t *testing.T, peers ...*peer) {
 	t.Helper()
-	eventually(t, 15*time.Second, "all nodes have heard all", func() bool {
+	redistest.Eventually(t, 15*time.Second, "all nodes have heard all", func() bool {
 		for _, p := range peers {
 			if !p.ready() || p.marks.Position() != peers[0].marks.Position() {
 				return false
@@ -287,7 +119,7 @@ func (p *peer) remembers(key Key) bool {
 func share(t *testing.T, from, to *peer, key Key, e *Entry) Entry {
 	t.Helper()
 	var got Entry
-	eventually(t, 5*time.Second, "the answer is found", func() bool {
+	redistest.Eventually(t, 5*time.Second, "the answer is found", func() bool {
 		from.shared.Put(key, e, &Life{})
 		var ok bool
 		got, ok = to.shared.Get(t.Context(), key)
@@ -306,8 +138,8 @@ func tellAbout(t *testing.T, p *peer, seq uint64, changes ...Change) Receipt {
 }
 
 func TestAnAnswerOfOneNodeServesTheOthers(t *testing.T) {
-	s := startRedis(t)
-	peers := readyPeers(t, 2, s.address)
+	s := redistest.Start(t)
+	peers := readyPeers(t, 2, s.Address)
 	e := peers[0].answer(1)
 	e.ValidUntil = e.ObservedAt.Add(time.Hour)
 	got := share(t, peers[0], peers[1], aKey, e)
@@ -326,7 +158,7 @@ func TestAnAnswerOfOneNodeServesTheOthers(t *testing.T) {
 	if got := share(t, peers[0], peers[1], Key{9}, none); got.Record != nil || got.Reason != none.Reason {
 		t.Errorf("%+v became %+v", none, got)
 	}
-	if ttl, _ := s.admin.PTTL(t.Context(), peers[0].shared.nameOf(aKey)).Result(); ttl <= 0 || ttl > defaultGreen+defaultIfError {
+	if ttl, _ := s.Admin.PTTL(t.Context(), peers[0].shared.nameOf(aKey)).Result(); ttl <= 0 || ttl > defaultGreen+defaultIfError {
 		t.Errorf("Redis keeps it for %v", ttl)
 	}
 	if _, ok := peers[1].shared.Get(t.Context(), Key{4}); ok {
@@ -335,8 +167,8 @@ func TestAnAnswerOfOneNodeServesTheOthers(t *testing.T) {
 }
 
 func TestANoticeReachesEveryNodeWithinASecond(t *testing.T) {
-	s := startRedis(t)
-	peers := readyPeers(t, 2, s.address)
+	s := redistest.Start(t)
+	peers := readyPeers(t, 2, s.Address)
 	a, b := peers[0], peers[1]
 	a.keep(aKey, a.answer(1))
 	b.keep(aKey, b.answer(1))
@@ -346,7 +178,7 @@ func TestANoticeReachesEveryNodeWithinASecond(t *testing.T) {
 	if a.remembers(aKey) {
 		t.Error("it is acknowledged before it is marked")
 	}
-	took := eventually(t, time.Second, "the notice is marked on the other node", func() bool { return !b.remembers(aKey) })
+	took := redistest.Eventually(t, time.Second, "the notice is marked on the other node", func() bool { return !b.remembers(aKey) })
 	t.Logf("marked on the other node %v after it was told", took)
 	if !b.remembers(Key{2}) {
 		t.Error("another holder's answer is gone as well")
@@ -364,12 +196,12 @@ func TestANoticeReachesEveryNodeWithinASecond(t *testing.T) {
 			t.Errorf("number %d: %+v, want %+v", c.seq, got, c.want)
 		}
 	}
-	eventually(t, time.Second, "missed notices mark the whole system", func() bool { return !b.remembers(Key{2}) })
+	redistest.Eventually(t, time.Second, "missed notices mark the whole system", func() bool { return !b.remembers(Key{2}) })
 }
 
 func TestAHeartbeatIsHeardByEveryNodeThatIsThere(t *testing.T) {
-	s := startRedis(t)
-	peers := readyPeers(t, 2, s.address)
+	s := redistest.Start(t)
+	peers := readyPeers(t, 2, s.Address)
 	overdue := func(p *peer) bool {
 		marks := p.marks.Of("suishen")
 		marks.Promise(time.Minute)
@@ -379,18 +211,18 @@ func TestAHeartbeatIsHeardByEveryNodeThatIsThere(t *testing.T) {
 		t.Fatal("a platform that has told nothing is not overdue")
 	}
 	tellAbout(t, peers[0], 1)
-	eventually(t, time.Second, "the other node has heard the platform", func() bool { return !overdue(peers[1]) })
+	redistest.Eventually(t, time.Second, "the other node has heard the platform", func() bool { return !overdue(peers[1]) })
 	if overdue(peers[0]) {
 		t.Error("the node that was told has not heard it")
 	}
-	if late := readyPeers(t, 1, s.address)[0]; !overdue(late) {
+	if late := readyPeers(t, 1, s.Address)[0]; !overdue(late) {
 		t.Error("a node that came later takes an old heartbeat for a new one")
 	}
 }
 
 func TestNoticesOfAllNodesHaveOneOrder(t *testing.T) {
-	s := startRedis(t)
-	peers := readyPeers(t, 3, s.address)
+	s := redistest.Start(t)
+	peers := readyPeers(t, 3, s.Address)
 	var all sync.WaitGroup
 	for i, p := range peers {
 		all.Go(func() {
@@ -403,7 +235,7 @@ func TestNoticesOfAllNodesHaveOneOrder(t *testing.T) {
 	}
 	all.Wait()
 	settled(t, peers...)
-	entries, _ := s.admin.XRange(t.Context(), peers[0].shared.stream, "-", "+").Result()
+	entries, _ := s.Admin.XRange(t.Context(), peers[0].shared.stream, "-", "+").Result()
 	for i, m := range entries {
 		if m.Values["n"] != fmt.Sprint(i+1) {
 			t.Fatalf("notice %d has the number %v", i+1, m.Values["n"])
@@ -416,12 +248,12 @@ func TestNoticesOfAllNodesHaveOneOrder(t *testing.T) {
 
 // TestANodeThatJoinsTakesNoAnswerThatItCannotJudge: a notice was told before it came, about an answer that is still in Redis.
 func TestANodeThatJoinsTakesNoAnswerThatItCannotJudge(t *testing.T) {
-	s := startRedis(t)
-	a := readyPeers(t, 1, s.address)[0]
+	s := redistest.Start(t)
+	a := readyPeers(t, 1, s.Address)[0]
 	share(t, a, a, aKey, a.answer(1))
 	tellAbout(t, a, 1, Change{Subject: sample(1).Subject})
 
-	b := readyPeers(t, 1, s.address)[0] // it hears the notice
+	b := readyPeers(t, 1, s.Address)[0] // it hears the notice
 	if e, ok := b.shared.Get(t.Context(), aKey); ok {
 		b.keep(aKey, &e)
 	}
@@ -429,8 +261,8 @@ func TestANodeThatJoinsTakesNoAnswerThatItCannotJudge(t *testing.T) {
 		t.Error("an overtaken answer is served")
 	}
 	tellAbout(t, a, 2)
-	s.do("XTRIM", a.shared.stream, "MAXLEN", "1") // the notice itself is gone
-	c := readyPeers(t, 1, s.address)[0]
+	s.Do("XTRIM", a.shared.stream, "MAXLEN", "1") // the notice itself is gone
+	c := readyPeers(t, 1, s.Address)[0]
 	if _, ok := c.shared.Get(t.Context(), aKey); ok {
 		t.Error("an answer is taken that a notice may have overtaken before this node came")
 	}
@@ -438,16 +270,15 @@ func TestANodeThatJoinsTakesNoAnswerThatItCannotJudge(t *testing.T) {
 }
 
 func TestACutOffNodeIsNotSure(t *testing.T) {
-	s := startRedis(t)
-	a := readyPeers(t, 1, s.address)[0]
-	between := startProxy(t, s.address)
-	b := readyPeers(t, 1, between.listener.Addr().String())[0]
+	s := redistest.Start(t)
+	a := readyPeers(t, 1, s.Address)[0]
+	between := redistest.StartProxy(t, s.Address)
+	b := readyPeers(t, 1, between.Address)[0]
 	settled(t, a, b)
 	b.keep(aKey, b.answer(1))
 
-	between.cut.Store(true)
-	between.sever()
-	eventually(t, 1500*time.Millisecond, "the node doubts", func() bool { return !b.marks.Sure() })
+	between.Cut()
+	redistest.Eventually(t, 1500*time.Millisecond, "the node doubts", func() bool { return !b.marks.Sure() })
 	if b.remembers(aKey) {
 		t.Error("a green is served by a node that is cut off")
 	}
@@ -455,7 +286,7 @@ func TestACutOffNodeIsNotSure(t *testing.T) {
 	if _, err := b.shared.Tell(t.Context(), &Notice{System: "suishen", Seq: 2}); !errors.Is(err, ErrFeed) {
 		t.Errorf("a notice that nobody else hears of: %v", err)
 	}
-	between.cut.Store(false)
+	between.Mend()
 	settled(t, a, b)
 	if b.remembers(aKey) {
 		t.Error("the notice was missed")
@@ -464,8 +295,8 @@ func TestACutOffNodeIsNotSure(t *testing.T) {
 }
 
 func TestANodesOwnMarksNeverLeaveIt(t *testing.T) {
-	s := startRedis(t)
-	peers := readyPeers(t, 2, s.address)
+	s := redistest.Start(t)
+	peers := readyPeers(t, 2, s.Address)
 	a, b := peers[0], peers[1]
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -482,14 +313,14 @@ func TestANodesOwnMarksNeverLeaveIt(t *testing.T) {
 }
 
 func TestWhatRedisChangesIsNoAnswer(t *testing.T) {
-	s := startRedis(t)
-	peers := readyPeers(t, 2, s.address)
+	s := redistest.Start(t)
+	peers := readyPeers(t, 2, s.Address)
 	a, b := peers[0], peers[1]
 	other := Key{2}
 	share(t, a, b, aKey, a.answer(1))
 	share(t, a, b, other, a.answer(2))
-	one, _ := s.admin.Get(t.Context(), a.shared.nameOf(aKey)).Bytes()
-	two, _ := s.admin.Get(t.Context(), a.shared.nameOf(other)).Bytes()
+	one, _ := s.Admin.Get(t.Context(), a.shared.nameOf(aKey)).Bytes()
+	two, _ := s.Admin.Get(t.Context(), a.shared.nameOf(other)).Bytes()
 	future := a.answer(1)
 	future.ObservedAt = time.Now().Add(maxAhead + time.Minute)
 	ahead, _ := a.shared.sealAnswer(aKey, future, a.shared.era.Load())
@@ -502,18 +333,18 @@ func TestWhatRedisChangesIsNoAnswer(t *testing.T) {
 		"another key's": two, "cut off": one[:len(one)-1], "nothing": {}, "a bit changed": flipped, "text": []byte("green"),
 		"another version": append([]byte{9}, one[1:]...), "from the future": ahead, "of another epoch": elsewhere, "of another secret": strange,
 	} {
-		s.admin.Set(t.Context(), a.shared.nameOf(aKey), value, time.Minute)
+		s.Admin.Set(t.Context(), a.shared.nameOf(aKey), value, time.Minute)
 		if e, ok := b.shared.Get(t.Context(), aKey); ok {
 			t.Errorf("a value that is %s: %+v", what, e)
 		}
 	}
-	s.admin.Set(t.Context(), a.shared.nameOf(aKey), one, time.Minute)
+	s.Admin.Set(t.Context(), a.shared.nameOf(aKey), one, time.Minute)
 	if _, ok := b.shared.Get(t.Context(), aKey); !ok {
 		t.Error("the true value is not taken")
 	}
 	tellAbout(t, a, 1, Change{Subject: sample(1).Subject})
 	settled(t, a, b)
-	s.admin.Set(t.Context(), a.shared.nameOf(aKey), one, time.Minute) // as it was before
+	s.Admin.Set(t.Context(), a.shared.nameOf(aKey), one, time.Minute) // as it was before
 	if e, ok := b.shared.Get(t.Context(), aKey); ok {
 		b.keep(aKey, &e)
 	}
@@ -524,47 +355,47 @@ func TestWhatRedisChangesIsNoAnswer(t *testing.T) {
 
 // TestALyingStreamIsNoticed: whatever happens to the notices in Redis, nodes drop what they remember, and go on.
 func TestALyingStreamIsNoticed(t *testing.T) {
-	for what, lie := range map[string]func(s *server, sh *Shared){
-		"everything is gone":          func(s *server, sh *Shared) { s.do("FLUSHALL") },
-		"the state is gone":           func(s *server, sh *Shared) { s.do("DEL", sh.state) },
-		"the stream and state are":    func(s *server, sh *Shared) { s.do("DEL", sh.state, sh.stream) },
-		"the number is set back":      func(s *server, sh *Shared) { s.do("HSET", sh.state, "n", "1") },
-		"the number is ahead":         func(s *server, sh *Shared) { s.do("HSET", sh.state, "n", "900") },
-		"the number is none":          func(s *server, sh *Shared) { s.do("HSET", sh.state, "n", "many") },
-		"the last ID is another":      func(s *server, sh *Shared) { s.do("HSET", sh.state, "id", "5-5") },
-		"the last ID is out of range": func(s *server, sh *Shared) { s.do("HSET", sh.state, "id", "99999999999999999-1") },
-		"the epoch is cut":            func(s *server, sh *Shared) { s.do("HSET", sh.state, "epoch", sh.check) },
-		"a strange notice is added":   func(s *server, sh *Shared) { s.do("XADD", sh.stream, "*", "e", "x", "n", "3", "p", "y") },
-		"a true one comes again": func(s *server, sh *Shared) {
-			last, _ := s.admin.XRevRangeN(context.Background(), sh.stream, "+", "-", 1).Result()
+	for what, lie := range map[string]func(s *redistest.Server, sh *Shared){
+		"everything is gone":          func(s *redistest.Server, sh *Shared) { s.Do("FLUSHALL") },
+		"the state is gone":           func(s *redistest.Server, sh *Shared) { s.Do("DEL", sh.state) },
+		"the stream and state are":    func(s *redistest.Server, sh *Shared) { s.Do("DEL", sh.state, sh.stream) },
+		"the number is set back":      func(s *redistest.Server, sh *Shared) { s.Do("HSET", sh.state, "n", "1") },
+		"the number is ahead":         func(s *redistest.Server, sh *Shared) { s.Do("HSET", sh.state, "n", "900") },
+		"the number is none":          func(s *redistest.Server, sh *Shared) { s.Do("HSET", sh.state, "n", "many") },
+		"the last ID is another":      func(s *redistest.Server, sh *Shared) { s.Do("HSET", sh.state, "id", "5-5") },
+		"the last ID is out of range": func(s *redistest.Server, sh *Shared) { s.Do("HSET", sh.state, "id", "99999999999999999-1") },
+		"the epoch is cut":            func(s *redistest.Server, sh *Shared) { s.Do("HSET", sh.state, "epoch", sh.check) },
+		"a strange notice is added":   func(s *redistest.Server, sh *Shared) { s.Do("XADD", sh.stream, "*", "e", "x", "n", "3", "p", "y") },
+		"a true one comes again": func(s *redistest.Server, sh *Shared) {
+			last, _ := s.Admin.XRevRangeN(context.Background(), sh.stream, "+", "-", 1).Result()
 			v := last[0].Values
-			s.do("XADD", sh.stream, "*", "e", v["e"], "n", v["n"], "p", v["p"])
+			s.Do("XADD", sh.stream, "*", "e", v["e"], "n", v["n"], "p", v["p"])
 		},
-		"two have one number, as when an old replica became master": func(s *server, sh *Shared) {
+		"two have one number, as when an old replica became master": func(s *redistest.Server, sh *Shared) {
 			from, _ := sh.heard()
 			forged(s, sh, from.n, from.last+1)
 		},
-		"numbers are left out": func(s *server, sh *Shared) {
+		"numbers are left out": func(s *redistest.Server, sh *Shared) {
 			from, _ := sh.heard()
 			forged(s, sh, from.n+5, from.last+1)
 		},
-		"one is hidden": func(s *server, sh *Shared) { hideOne(s, sh) },
-		"the last told is hidden and its place taken": func(s *server, sh *Shared) {
+		"one is hidden": func(s *redistest.Server, sh *Shared) { hideOne(s, sh) },
+		"the last told is hidden and its place taken": func(s *redistest.Server, sh *Shared) {
 			v := hideOne(s, sh)
-			s.do("XADD", sh.stream, "*", "e", v["e"], "n", v["n"], "p", "0123456789")
+			s.Do("XADD", sh.stream, "*", "e", v["e"], "n", v["n"], "p", "0123456789")
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			s := startRedis(t)
-			peers := readyPeers(t, 2, s.address)
+			s := redistest.Start(t)
+			peers := readyPeers(t, 2, s.Address)
 			tellAbout(t, peers[0], 1, Change{Scan: "nobody's"})
 			settled(t, peers...)
 			for i, p := range peers {
 				p.keep(aKey, p.answer(i))
 			}
 			lie(s, peers[0].shared)
-			eventually(t, 2*time.Second, "every node drops what it remembers", func() bool {
+			redistest.Eventually(t, 2*time.Second, "every node drops what it remembers", func() bool {
 				return !peers[0].remembers(aKey) && !peers[1].remembers(aKey)
 			})
 			settled(t, peers...)
@@ -575,7 +406,7 @@ func TestALyingStreamIsNoticed(t *testing.T) {
 				p.keep(aKey, p.answer(i))
 			}
 			tellAbout(t, peers[1], 1, Change{Subject: sample(0).Subject})
-			eventually(t, time.Second, "notices are marked as before", func() bool { return !peers[0].remembers(aKey) })
+			redistest.Eventually(t, time.Second, "notices are marked as before", func() bool { return !peers[0].remembers(aKey) })
 			if !peers[1].remembers(aKey) {
 				t.Error("more is marked than was told")
 			}
@@ -584,47 +415,46 @@ func TestALyingStreamIsNoticed(t *testing.T) {
 }
 
 // forged adds a notice as a node would that had heard another one under this number.
-func forged(s *server, sh *Shared, n uint64, at Position) {
+func forged(s *redistest.Server, sh *Shared, n uint64, at Position) {
 	from, _ := sh.heard()
 	number := fmt.Sprint(n)
 	payload, _ := sh.notices.sealed(packNotice(&Notice{System: "suishen", Changes: []Change{{Subject: "x"}}}), noticePlace(from.epoch, n, at))
-	pipe := s.admin.TxPipeline()
+	pipe := s.Admin.TxPipeline()
 	pipe.XAdd(context.Background(), &redis.XAddArgs{Stream: sh.stream, ID: at.id(), Values: []any{"e", from.epoch, "n", number, "p", payload}})
 	pipe.HSet(context.Background(), sh.state, "n", number, "id", at.id())
 	if _, err := pipe.Exec(context.Background()); err != nil {
-		s.t.Fatal(err)
+		panic(err) // the Redis of this test
 	}
 }
 
 // hideOne tells a notice on a node's behalf and takes it out of the stream in the same moment.
-func hideOne(s *server, sh *Shared) map[string]any {
+func hideOne(s *redistest.Server, sh *Shared) map[string]any {
 	from, _ := sh.heard()
 	n, at := from.n+1, from.last+1
 	payload, _ := sh.notices.sealed(packNotice(&Notice{System: "suishen", Changes: []Change{{Subject: "x"}}}), noticePlace(from.epoch, n, at))
-	s.do("HSET", sh.state, "n", fmt.Sprint(n), "id", at.id())
+	s.Do("HSET", sh.state, "n", fmt.Sprint(n), "id", at.id())
 	return map[string]any{"e": from.epoch, "n": fmt.Sprint(n), "p": payload}
 }
 
 // TestPositionsNeverFall: Redis lost everything while a node was cut off, and those who began anew have clocks that are behind.
 func TestPositionsNeverFall(t *testing.T) {
-	s := startRedis(t)
-	between := startProxy(t, s.address)
-	ahead := startPeer(t, between.listener.Addr().String(), func(c *SharedConfig) {
+	s := redistest.Start(t)
+	between := redistest.StartProxy(t, s.Address)
+	ahead := startPeer(t, between.Address, func(c *SharedConfig) {
 		c.Now = func() time.Time { return time.Now().Add(time.Hour) }
 	})
 	settled(t, ahead)
 	ahead.keep(aKey, ahead.answer(1))
 	ahead.keep(Key{2}, ahead.answer(2))
 	at := ahead.marks.Position()
-	between.cut.Store(true)
-	between.sever()
-	s.do("FLUSHALL")
-	other := readyPeers(t, 1, s.address)[0]
+	between.Cut()
+	s.Do("FLUSHALL")
+	other := readyPeers(t, 1, s.Address)[0]
 	if other.marks.Position() >= at {
 		t.Fatal("the other's clock is not behind")
 	}
 	tellAbout(t, other, 1, Change{Subject: sample(1).Subject})
-	between.cut.Store(false)
+	between.Mend()
 	settled(t, ahead, other)
 	if ahead.marks.Position() <= at {
 		t.Errorf("a position of %d after %d", ahead.marks.Position(), at)
@@ -643,22 +473,21 @@ func TestPositionsNeverFall(t *testing.T) {
 // TestWhatAFailoverLosesIsMarkedByEveryNode: a notice was acknowledged, the master died before its replica had it, and another notice
 // took its number. Whoever has heard the first says so to those who have not.
 func TestWhatAFailoverLosesIsMarkedByEveryNode(t *testing.T) {
-	s := startRedis(t)
-	a := readyPeers(t, 1, s.address)[0]
-	between := startProxy(t, s.address)
-	b := readyPeers(t, 1, between.listener.Addr().String())[0]
+	s := redistest.Start(t)
+	a := readyPeers(t, 1, s.Address)[0]
+	between := redistest.StartProxy(t, s.Address)
+	b := readyPeers(t, 1, between.Address)[0]
 	tellAbout(t, a, 1)
 	settled(t, a, b)
 	b.keep(aKey, b.answer(1))
-	between.cut.Store(true)
-	between.sever()
+	between.Cut()
 
-	stream, state := s.do("DUMP", a.shared.stream).(string), s.do("DUMP", a.shared.state).(string)
+	stream, state := s.Do("DUMP", a.shared.stream).(string), s.Do("DUMP", a.shared.state).(string)
 	before, _ := a.shared.heard()
 	tellAbout(t, a, 2, Change{Subject: sample(1).Subject})
 	at, number := a.marks.Position()+1, fmt.Sprint(before.n+1)
 	payload, _ := a.shared.notices.sealed(packNotice(&Notice{System: "other"}), noticePlace(before.epoch, before.n+1, at))
-	pipe := s.admin.TxPipeline()
+	pipe := s.Admin.TxPipeline()
 	pipe.RestoreReplace(t.Context(), a.shared.stream, 0, stream)
 	pipe.RestoreReplace(t.Context(), a.shared.state, 0, state)
 	pipe.XAdd(t.Context(), &redis.XAddArgs{Stream: a.shared.stream, ID: at.id(), Values: []any{"e", before.epoch, "n", number, "p", payload}})
@@ -666,9 +495,9 @@ func TestWhatAFailoverLosesIsMarkedByEveryNode(t *testing.T) {
 	if _, err := pipe.Exec(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	between.cut.Store(false)
+	between.Mend()
 	settled(t, a, b)
-	eventually(t, 2*time.Second, "the node that has not heard the lost notice drops what it remembers", func() bool { return !b.remembers(aKey) })
+	redistest.Eventually(t, 2*time.Second, "the node that has not heard the lost notice drops what it remembers", func() bool { return !b.remembers(aKey) })
 	settled(t, a, b)
 	if b.remembers(aKey) {
 		t.Error("it was doubt only")
@@ -676,19 +505,18 @@ func TestWhatAFailoverLosesIsMarkedByEveryNode(t *testing.T) {
 }
 
 func TestMissedNoticesDropEverything(t *testing.T) {
-	s := startRedis(t)
-	a := readyPeers(t, 1, s.address)[0]
-	between := startProxy(t, s.address)
-	b := readyPeers(t, 1, between.listener.Addr().String())[0]
+	s := redistest.Start(t)
+	a := readyPeers(t, 1, s.Address)[0]
+	between := redistest.StartProxy(t, s.Address)
+	b := readyPeers(t, 1, between.Address)[0]
 	settled(t, a, b)
 	b.keep(aKey, b.answer(1))
-	between.cut.Store(true)
-	between.sever()
+	between.Cut()
 	tellAbout(t, a, 1, Change{Subject: sample(1).Subject})
 	tellAbout(t, a, 2, Change{Subject: "nobody's"})
-	s.do("XTRIM", a.shared.stream, "MAXLEN", "1")
+	s.Do("XTRIM", a.shared.stream, "MAXLEN", "1")
 	tellAbout(t, a, 3)
-	between.cut.Store(false)
+	between.Mend()
 	settled(t, a, b)
 	if b.remembers(aKey) {
 		t.Error("an answer outlives notices that were missed")
@@ -696,18 +524,18 @@ func TestMissedNoticesDropEverything(t *testing.T) {
 }
 
 func TestARedisThatComesBackEmptyIsNoticed(t *testing.T) {
-	s := startRedis(t)
-	peers := readyPeers(t, 2, s.address)
+	s := redistest.Start(t)
+	peers := readyPeers(t, 2, s.Address)
 	for _, p := range peers {
 		p.keep(aKey, p.answer(1))
 	}
-	s.kill()
-	eventually(t, 1500*time.Millisecond, "the nodes doubt", func() bool { return !peers[0].marks.Sure() && !peers[1].marks.Sure() })
+	s.Kill()
+	redistest.Eventually(t, 1500*time.Millisecond, "the nodes doubt", func() bool { return !peers[0].marks.Sure() && !peers[1].marks.Sure() })
 	began := time.Now()
 	if _, ok := peers[0].shared.Get(t.Context(), aKey); ok || time.Since(began) > 5*getTime {
 		t.Errorf("a look into a Redis that is gone takes %v", time.Since(began))
 	}
-	s.start()
+	s.Restart()
 	settled(t, peers...)
 	for _, p := range peers {
 		if p.remembers(aKey) {
@@ -718,24 +546,24 @@ func TestARedisThatComesBackEmptyIsNoticed(t *testing.T) {
 }
 
 func TestANodeStartsWithoutRedis(t *testing.T) {
-	s := startRedis(t)
-	s.kill()
-	p := startPeer(t, s.address)
+	s := redistest.Start(t)
+	s.Kill()
+	p := startPeer(t, s.Address)
 	p.keep(aKey, p.answer(1))
 	if p.remembers(aKey) {
 		t.Error("a green is served by a node that has never heard a notice")
 	}
 	p.shared.Put(aKey, p.answer(1), &Life{})
-	s.start()
+	s.Restart()
 	settled(t, p)
 }
 
 // TestAHangingRedisCostsCallersLittle: it takes connections and says nothing.
 func TestAHangingRedisCostsCallersLittle(t *testing.T) {
-	s := startRedis(t)
-	p := readyPeers(t, 1, s.address)[0]
+	s := redistest.Start(t)
+	p := readyPeers(t, 1, s.Address)[0]
 	p.keep(aKey, p.answer(1))
-	s.signal(syscall.SIGSTOP)
+	s.Signal(syscall.SIGSTOP)
 	var waited, most time.Duration
 	for range 200 {
 		began := time.Now()
@@ -747,7 +575,7 @@ func TestAHangingRedisCostsCallersLittle(t *testing.T) {
 	if most > 5*getTime || waited > 14*getTime {
 		t.Errorf("200 looks waited %v, one of them %v", waited, most)
 	}
-	eventually(t, 1500*time.Millisecond, "the node doubts", func() bool { return !p.marks.Sure() })
+	redistest.Eventually(t, 1500*time.Millisecond, "the node doubts", func() bool { return !p.marks.Sure() })
 	before := p.marks.Position()
 	if _, err := p.shared.Tell(t.Context(), &Notice{System: "suishen", Seq: 1, Changes: []Change{{Subject: "x"}}}); !errors.Is(err, ErrFeed) {
 		t.Errorf("a notice is taken: %v", err)
@@ -755,7 +583,7 @@ func TestAHangingRedisCostsCallersLittle(t *testing.T) {
 	if p.marks.Position() <= before {
 		t.Error("it is not marked here")
 	}
-	s.signal(syscall.SIGCONT)
+	s.Signal(syscall.SIGCONT)
 	settled(t, p)
 	if p.remembers(aKey) {
 		t.Error("an answer outlives a notice that was not taken")
@@ -764,12 +592,12 @@ func TestAHangingRedisCostsCallersLittle(t *testing.T) {
 }
 
 func TestASlowRedisMakesNodesSlowerAndNotWrong(t *testing.T) {
-	s := startRedis(t)
-	a := readyPeers(t, 1, s.address)[0]
-	between := startProxy(t, s.address)
-	b := readyPeers(t, 1, between.listener.Addr().String())[0]
+	s := redistest.Start(t)
+	a := readyPeers(t, 1, s.Address)[0]
+	between := redistest.StartProxy(t, s.Address)
+	b := readyPeers(t, 1, between.Address)[0]
 	settled(t, a, b)
-	between.delay.Store(int64(100 * time.Millisecond))
+	between.Delay(100 * time.Millisecond)
 	slow := a.answer(1)
 	a.shared.Put(aKey, slow, &Life{})
 	began := time.Now()
@@ -778,25 +606,25 @@ func TestASlowRedisMakesNodesSlowerAndNotWrong(t *testing.T) {
 	}
 	b.keep(aKey, b.answer(1))
 	tellAbout(t, a, 1, Change{Subject: sample(1).Subject})
-	eventually(t, time.Second, "the notice comes in time all the same", func() bool { return !b.remembers(aKey) })
+	redistest.Eventually(t, time.Second, "the notice comes in time all the same", func() bool { return !b.remembers(aKey) })
 	settled(t, a, b)
 
-	between.delay.Store(int64(1200 * time.Millisecond))
-	eventually(t, 2500*time.Millisecond, "a node doubts that hears too late", func() bool { return !b.marks.Sure() })
-	between.delay.Store(0)
-	between.sever()
+	between.Delay(1200 * time.Millisecond)
+	redistest.Eventually(t, 2500*time.Millisecond, "a node doubts that hears too late", func() bool { return !b.marks.Sure() })
+	between.Delay(0)
+	between.Sever()
 	settled(t, a, b)
 }
 
 func TestAFullRedisStillAnswers(t *testing.T) {
-	s := startRedis(t, "--maxmemory-policy", "noeviction")
-	peers := readyPeers(t, 2, s.address)
+	s := redistest.Start(t, "--maxmemory-policy", "noeviction")
+	peers := readyPeers(t, 2, s.Address)
 	a, b := peers[0], peers[1]
 	share(t, a, b, aKey, a.answer(1))
 	for _, p := range peers {
 		p.keep(Key{3}, p.answer(3))
 	}
-	s.do("CONFIG", "SET", "maxmemory", "1")
+	s.Do("CONFIG", "SET", "maxmemory", "1")
 	a.shared.Put(Key{2}, a.answer(2), &Life{})
 	if _, err := a.shared.Tell(t.Context(), &Notice{System: "suishen", Seq: 1, Changes: []Change{{Subject: "x"}}}); !errors.Is(err, ErrFeed) {
 		t.Errorf("a notice is taken: %v", err)
@@ -810,17 +638,17 @@ func TestAFullRedisStillAnswers(t *testing.T) {
 	if !a.marks.Sure() || !b.marks.Sure() || !b.remembers(Key{3}) {
 		t.Error("a node doubts, and nobody was told that his notice was taken")
 	}
-	s.do("CONFIG", "SET", "maxmemory", "0")
+	s.Do("CONFIG", "SET", "maxmemory", "0")
 	settled(t, peers...)
 	tellAbout(t, a, 1, Change{Subject: "x"})
 	share(t, a, b, Key{2}, a.answer(2))
 }
 
 func TestNodesWithAnotherSecretLeaveTheNoticesAlone(t *testing.T) {
-	s := startRedis(t)
-	a := readyPeers(t, 1, s.address)[0]
+	s := redistest.Start(t)
+	a := readyPeers(t, 1, s.Address)[0]
 	at := a.marks.Position()
-	b := startPeer(t, s.address, func(c *SharedConfig) { c.Secret = bytes.Repeat([]byte("x"), MinSecret) })
+	b := startPeer(t, s.Address, func(c *SharedConfig) { c.Secret = bytes.Repeat([]byte("x"), MinSecret) })
 	if _, err := b.shared.Tell(t.Context(), &Notice{System: "suishen", Seq: 1}); !errors.Is(err, ErrFeed) {
 		t.Errorf("a notice is taken: %v", err)
 	}
@@ -831,19 +659,19 @@ func TestNodesWithAnotherSecretLeaveTheNoticesAlone(t *testing.T) {
 	if !strings.Contains(b.log.String(), "another secret") {
 		t.Errorf("the log does not say it: %s", b.log)
 	}
-	c := startPeer(t, s.address, func(c *SharedConfig) {
+	c := startPeer(t, s.Address, func(c *SharedConfig) {
 		c.Secret, c.Prefix = bytes.Repeat([]byte("x"), MinSecret), "other"
 	})
 	settled(t, c)
 }
 
 func TestAClusterServesAsWell(t *testing.T) {
-	s := startRedis(t, "--cluster-enabled", "yes")
-	s.do("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
-	eventually(t, 10*time.Second, "the cluster is up", func() bool {
-		return strings.Contains(s.admin.ClusterInfo(t.Context()).Val(), "cluster_state:ok")
+	s := redistest.Start(t, "--cluster-enabled", "yes")
+	s.Do("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+	redistest.Eventually(t, 10*time.Second, "the cluster is up", func() bool {
+		return strings.Contains(s.Admin.ClusterInfo(t.Context()).Val(), "cluster_state:ok")
 	})
-	p := startPeer(t, s.address, func(c *SharedConfig) { c.Cluster = true })
+	p := startPeer(t, s.Address, func(c *SharedConfig) { c.Cluster = true })
 	settled(t, p)
 	share(t, p, p, aKey, p.answer(1))
 	share(t, p, p, Key{200}, p.answer(1))
@@ -854,8 +682,8 @@ func TestAClusterServesAsWell(t *testing.T) {
 
 // TestNothingOfAPersonIsInRedis: what was put, told, changed and brought back leaves no trace that can be read.
 func TestNothingOfAPersonIsInRedis(t *testing.T) {
-	s := startRedis(t)
-	conn, err := net.Dial("tcp", s.address)
+	s := redistest.Start(t)
+	conn, err := net.Dial("tcp", s.Address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -872,7 +700,7 @@ func TestNothingOfAPersonIsInRedis(t *testing.T) {
 	})
 	<-ready
 
-	peers := readyPeers(t, 2, s.address)
+	peers := readyPeers(t, 2, s.Address)
 	person := sample(4)
 	person.Holder.Name, person.Holder.IDNumber, person.Holder.Phone, person.Subject = "金丝雀", "000000190001010001", "19911112222", "canary-subject"
 	const scan = "https://canary.example/scan"
@@ -884,26 +712,26 @@ func TestNothingOfAPersonIsInRedis(t *testing.T) {
 	tellAbout(t, peers[0], 1, Change{Subject: person.Subject}, Change{Scan: scan}, Change{Document: person.Holder.IDNumber})
 	tellAbout(t, peers[1], 2, Change{Document: person.Holder.IDNumber})
 	before := peers[0].shared.era.Load()
-	s.do("XADD", peers[0].shared.stream, "*", "e", "x")
-	eventually(t, 2*time.Second, "the notices are begun anew", func() bool { return peers[0].shared.era.Load() != before })
+	s.Do("XADD", peers[0].shared.stream, "*", "e", "x")
+	redistest.Eventually(t, 2*time.Second, "the notices are begun anew", func() bool { return peers[0].shared.era.Load() != before })
 	settled(t, peers...)
 	share(t, peers[0], peers[1], Key{7}, &Entry{Record: person, ObservedAt: time.Now(), Began: peers[0].marks.Position()})
 	tellAbout(t, peers[1], 3, Change{Scan: scan})
 
 	var kept bytes.Buffer
-	for _, key := range s.do("KEYS", "*").([]any) {
+	for _, key := range s.Do("KEYS", "*").([]any) {
 		fmt.Fprintf(&kept, "%v ", key)
-		switch kind := s.do("TYPE", key); kind {
+		switch kind := s.Do("TYPE", key); kind {
 		case "string":
-			fmt.Fprintf(&kept, "%s\n", s.do("GET", key))
+			fmt.Fprintf(&kept, "%s\n", s.Do("GET", key))
 		case "stream":
-			fmt.Fprintf(&kept, "%s\n", s.do("XRANGE", key, "-", "+"))
+			fmt.Fprintf(&kept, "%s\n", s.Do("XRANGE", key, "-", "+"))
 		case "hash":
-			fmt.Fprintf(&kept, "%s\n", s.do("HGETALL", key))
+			fmt.Fprintf(&kept, "%s\n", s.Do("HGETALL", key))
 		default:
 			t.Errorf("a %v", kind)
 		}
-		fmt.Fprintf(&kept, "%s\n", s.do("DUMP", key))
+		fmt.Fprintf(&kept, "%s\n", s.Do("DUMP", key))
 	}
 	conn.Close()
 	reading.Wait()
