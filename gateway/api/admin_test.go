@@ -111,6 +111,23 @@ func TestWhatCannotBeRecordedIsNotDone(t *testing.T) {
 	}
 }
 
+// TestNoOrderIsRecordedBetweenAnotherAndItsDeed: else the last one recorded would not always be the one that holds.
+func TestNoOrderIsRecordedBetweenAnotherAndItsDeed(t *testing.T) {
+	s := start(t)
+	done := false
+	s.cfg.Gateway = watched{s.cfg.Gateway, func() {
+		done = true
+		if s.orders.TryLock() {
+			s.orders.Unlock()
+			t.Error("another order could be recorded now")
+		}
+	}, nil}
+	s.ordered(goodOrder, wire.CodeOK)
+	if !done {
+		t.Error("the gateway was told nothing")
+	}
+}
+
 func TestABadOrderIsRefusedAndNotRecorded(t *testing.T) {
 	s := start(t)
 	s.cfg.Gateway = watched{s.cfg.Gateway, func() { t.Error("one was done") }, nil}
