@@ -43,7 +43,7 @@ came back: how many, how fast, with which outcome, decision and freshness, and w
 Every answer's signature is checked. A green where the list expects something else is a failure.
 
 WHOM IT ASKS
-  Without --url, the gateway of the demo in --demo, as its caller, about people of the sandbox: each code is
+  Without --url, the gateway of the demo in --dir, as its caller, about people of the sandbox: each code is
   another one, and what must come of it is known. With --url, your own: give --gateway, --gateway-key, --rid,
   --key and --scans. The keys of https come from the system (SSL_CERT_FILE adds to them).
 
@@ -92,7 +92,7 @@ EXIT STATUS
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.demo, "demo", defaultDir, "the folder `DIR` of a running demo")
+	flags.StringVar(&f.dir, "dir", defaultDir, "the folder `DIR` of a running demo")
 	flags.StringVar(&f.url, "url", "", "your own gateway's `URL`, instead of a demo")
 	flags.StringVar(&f.gateway, "gateway", "", "its `ID`")
 	flags.StringVar(&f.gatewayKey, "gateway-key", "", "its public key, a PEM `FILE`")
@@ -230,15 +230,15 @@ func (f *loadFlags) demoPlan(plan *load.Plan) (*demoInfo, error) {
 	if f.gateway != "" || f.gatewayKey != "" || f.rid != "" || f.key != "" || f.keyID != "" {
 		return nil, misuse("give --url too", "--gateway, --gateway-key, --rid, --key and --key-id are of a gateway with --url")
 	}
-	info, err := readDemo(f.demo)
+	info, err := readDemo(f.dir)
 	if err != nil {
 		return nil, err
 	}
-	if plan.Key, err = readPrivateKey(filepath.Join(f.demo, callerKeyFile), nil); err != nil {
-		return nil, noDemo(f.demo, err)
+	if plan.Key, err = readPrivateKey(filepath.Join(f.dir, callerKeyFile), nil); err != nil {
+		return nil, noDemo(f.dir, err)
 	}
-	if plan.GatewayKey, err = readPublicKey(filepath.Join(f.demo, gatewayPubFile)); err != nil {
-		return nil, noDemo(f.demo, err)
+	if plan.GatewayKey, err = readPublicKey(filepath.Join(f.dir, gatewayPubFile)); err != nil {
+		return nil, noDemo(f.dir, err)
 	}
 	plan.URL, plan.GatewayID, plan.Rid, plan.KeyID = info.Gateway.URL, info.Gateway.ID, info.Caller.ID, info.Caller.Key
 	return info, nil
@@ -273,7 +273,7 @@ func (f *loadFlags) trouble(err error) error {
 	case errors.Is(err, load.ErrSignature):
 		return fail(err, "another gateway answers there than the pinned key names, or something in between")
 	case errors.Is(err, load.ErrUnreachable) && f.url == "":
-		return &failure{exitUnreachable, err, "is the demo running? start `tongma demo --dir " + f.demo + "`"}
+		return &failure{exitUnreachable, err, "is the demo running? start `tongma demo --dir " + f.dir + "`"}
 	case errors.Is(err, load.ErrUnreachable):
 		return &failure{exitUnreachable, err, "does it listen at " + f.url + "?"}
 	}

@@ -143,7 +143,7 @@ func TestALoadOnALyingGatewayExitsWithOne(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := new(liar).listen(t, tt.tamper)
 			html := filepath.Join(dir, "load.html")
-			args := append([]string{"load", "--demo", dir, "--closed", "--duration", "100ms", "--connections", "2", "--html", html}, tt.args...)
+			args := append([]string{"load", "--dir", dir, "--closed", "--duration", "100ms", "--connections", "2", "--html", html}, tt.args...)
 			out, errs, code := command(args...)
 			if code != tt.code || !regexp.MustCompile(tt.says).MatchString(out) {
 				t.Errorf("exits with %d and says\n%s%s", code, out, errs)
@@ -162,7 +162,7 @@ func TestALoadOnALyingGatewayExitsWithOne(t *testing.T) {
 func TestAStoppedLoadReportsWhatWasDone(t *testing.T) {
 	l := new(liar)
 	dir := l.listen(t, false)
-	cmd := exec.Command(binary(t), "load", "--demo", dir, "--rate", "1000/s", "--duration", "1m", "--hit", "0", "--json", "--scans", scansFile(t, slices.Repeat([]string{"x"}, 80_000)...))
+	cmd := exec.Command(binary(t), "load", "--dir", dir, "--rate", "1000/s", "--duration", "1m", "--hit", "0", "--json", "--scans", scansFile(t, slices.Repeat([]string{"x"}, 80_000)...))
 	asked := make(chan struct{})
 	first := func() { close(asked) }
 	var out bytes.Buffer
@@ -185,7 +185,7 @@ func TestAStoppedLoadReportsWhatWasDone(t *testing.T) {
 // TestTheDemoCarriesALoadOfItsPeople puts a real one on it and finds nothing false.
 func TestTheDemoCarriesALoadOfItsPeople(t *testing.T) {
 	p := startDemo(t, t.TempDir())
-	out, err := exec.Command(binary(t), "load", "--demo", p.dir, "--rate", "100/s", "--duration", "1s", "--warm", "50", "--hit", "50%", "--json").Output()
+	out, err := exec.Command(binary(t), "load", "--dir", p.dir, "--rate", "100/s", "--duration", "1s", "--warm", "50", "--hit", "50%", "--json").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
