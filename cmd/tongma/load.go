@@ -19,7 +19,7 @@ import (
 
 // loadFlags are the flags of load.
 type loadFlags struct {
-	demo, url, gateway, gatewayKey, rid, key, keyID, remote string
+	dir, url, gateway, gatewayKey, rid, key, keyID, remote string
 
 	scans, place, mix string
 	sign              string
