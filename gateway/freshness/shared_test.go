@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/redis/go-redis/v9"
 
 	"tongma/gateway/freshness/redistest"
@@ -626,6 +627,7 @@ func TestAFullRedisStillAnswers(t *testing.T) {
 	}
 	s.Do("CONFIG", "SET", "maxmemory", "1")
 	a.shared.Put(Key{2}, a.answer(2), &Life{})
+	redistest.Eventually(t, time.Second, "what is not stored is counted", func() bool { return testutil.ToFloat64(a.shared.meters.failed) == 1 })
 	if _, err := a.shared.Tell(t.Context(), &Notice{System: "suishen", Seq: 1, Changes: []Change{{Subject: "x"}}}); !errors.Is(err, ErrFeed) {
 		t.Errorf("a notice is taken: %v", err)
 	}
@@ -634,6 +636,10 @@ func TestAFullRedisStillAnswers(t *testing.T) {
 	}
 	if _, ok := b.shared.Get(t.Context(), aKey); !ok {
 		t.Error("what is in it is not found")
+	}
+	a.shared.Put(Key{2}, a.answer(2), &Life{})
+	if n := testutil.ToFloat64(a.shared.meters.dropped); n != 1 {
+		t.Errorf("%v answers are dropped of 1 that could not be judged elsewhere", n)
 	}
 	if !a.marks.Sure() || !b.marks.Sure() || !b.remembers(Key{3}) {
 		t.Error("a node doubts, and nobody was told that his notice was taken")

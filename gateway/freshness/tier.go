@@ -65,7 +65,11 @@ func (s *Shared) Get(ctx context.Context, key Key) (Entry, bool) {
 // dropped. E must not be changed afterwards.
 func (s *Shared) Put(key Key, e *Entry, life *Life) {
 	lasts := life.spanOf(e).resort
-	if lasts <= 0 || s.era.Load() == nil {
+	if lasts <= 0 {
+		return
+	}
+	if s.era.Load() == nil {
+		s.meters.dropped.Inc()
 		return
 	}
 	select {
