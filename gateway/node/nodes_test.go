@@ -71,7 +71,7 @@ func (c *town) Verify(ctx context.Context, q *adapters.Query) (adapters.Result, 
 	}
 	return adapters.Result{Outcome: standard.Verified, ObservedAt: began, Record: &standard.Record{
 		Status: found.status, Subject: subjectOf(int(who)),
-		System: standard.System{ID: "town", Text: fmt.Sprint("v", found.version)},
+		System: standard.System{ID: "town", Text: fmt.Sprintf("%d of %d", found.version, who)},
 		Holder: standard.Holder{Name: "张某某", IDType: "03", IDNumber: passportOf(int(who))},
 	}}, nil
 }
@@ -95,6 +95,12 @@ func (c *town) now(who int) resident {
 		return found
 	}
 	return resident{standard.Green, 1}
+}
+
+func (c *town) statusOf(who int) standard.Status {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now(who).status
 }
 
 // turn gives somebody another status and gives the version.
@@ -231,12 +237,21 @@ func fromOf(v *standard.Verification) standard.From {
 	return v.Freshness.From
 }
 
+// versionOf gives the version of somebody that an answer tells.
 func versionOf(v *standard.Verification) int {
+	version, _ := told(v)
+	return version
+}
+
+// told reads what the town says besides the status: which version of whom.
+func told(v *standard.Verification) (version, who int) {
 	if v.System == nil {
-		return 0
+		return 0, 0
 	}
-	n, _ := strconv.Atoi(strings.TrimPrefix(v.System.Text, "v"))
-	return n
+	a, b, _ := strings.Cut(v.System.Text, " of ")
+	version, _ = strconv.Atoi(a)
+	who, _ = strconv.Atoi(b)
+	return version, who
 }
 
 // metric gives the value of a metric, named with its labels as it is printed.
@@ -250,6 +265,15 @@ func (m *member) metric(name string) float64 {
 		m.t.Fatalf("no metric %s", name)
 	}
 	return value
+}
+
+// all gives the values of several metrics.
+func (m *member) all(names []string) []float64 {
+	values := make([]float64, len(names))
+	for i, name := range names {
+		values[i] = m.metric(name)
+	}
+	return values
 }
 
 func (m *member) stored() float64 { return m.metric(`tongma_shared_puts_total{result="stored"}`) }
