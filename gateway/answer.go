@@ -17,7 +17,7 @@ type answered struct {
 // answer decides on a finding and shows of it what the caller may see.
 func (g *Gateway) answer(call *Call, f finding) *standard.Verification {
 	now := g.now()
-	if !f.validUntil.IsZero() && !now.Before(f.validUntil) {
+	if !f.validUntil.IsZero() && f.ended(now, g.uptime()) {
 		f = because(f.system, standard.ReasonScanExpired)
 	}
 	a := new(answered)

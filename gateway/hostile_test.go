@@ -107,7 +107,7 @@ func checkWhole(t *rapid.T, v *standard.Verification) {
 
 func TestAGreenThatEndsWhileItsCallerWaitsIsExpired(t *testing.T) {
 	now := time.Date(2022, 3, 1, 10, 0, 0, 0, standard.Zone)
-	g := open(t, Config{Now: func() time.Time { return now }}, system1("sui", green("sui")))
+	g := open(t, Config{Now: func() time.Time { return now }, Uptime: func() time.Duration { return 0 }}, system1("sui", green("sui")))
 	call := callFor(scanOf("sui", 1))
 	s, err := recognise(g.live.Load(), call.Request, new(adapters.Ticket))
 	if err != nil {

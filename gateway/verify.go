@@ -38,6 +38,12 @@ func (f *finding) overtaken() bool {
 	return f.system != nil && f.outcome != standard.Unavailable && f.system.marks.Overtaken(f.began, f.concerns)
 }
 
+// ended says whether the validity that the system or the scan gave has ended: by the clock, and by the time that has passed since it was
+// asked, in case that somebody has set the clock back.
+func (f *finding) ended(now time.Time, uptime time.Duration) bool {
+	return !now.Before(f.validUntil) || uptime-f.since >= f.validUntil.Sub(f.observedAt)
+}
+
 // because is the finding for a reason: its outcome is the reason's.
 func because(s *system, reason standard.ReasonCode) finding {
 	return finding{system: s, outcome: reason.Outcome(), reason: reason}
