@@ -17,7 +17,7 @@ const referenceLife = time.Minute
 // reference is a request with a reference, under way or answered.
 type reference struct {
 	body  [32]byte
-	until time.Time
+	until time.Duration // uptime: a clock that is set back must not give an answer a longer life
 	done  chan struct{}
 
 	answer *standard.Verification // to be read after done
@@ -37,23 +37,23 @@ func newReferences(most int) (*references, error) {
 }
 
 // claim gives the request that holds key, and whether it is the caller's to answer.
-func (r *references) claim(key, body [32]byte, now time.Time) (*reference, bool) {
+func (r *references) claim(key, body [32]byte, uptime time.Duration) (*reference, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.forget(now)
+	r.forget(uptime)
 	if held, ok := r.entries.Peek(key); ok {
 		return held, false
 	}
-	claimed := &reference{body: body, until: now.Add(referenceLife), done: make(chan struct{})}
+	claimed := &reference{body: body, until: uptime + referenceLife, done: make(chan struct{})}
 	r.entries.Add(key, claimed)
 	return claimed, true
 }
 
 // forget drops what is overdue. Nothing is ever moved to the front, so the oldest are at the end.
-func (r *references) forget(now time.Time) {
+func (r *references) forget(uptime time.Duration) {
 	for {
 		_, oldest, ok := r.entries.GetOldest()
-		if !ok || now.Before(oldest.until) {
+		if !ok || uptime < oldest.until {
 			return
 		}
 		r.entries.RemoveOldest()
@@ -78,7 +78,7 @@ func (g *Gateway) verifyOnce(ctx context.Context, call *Call, deadline time.Time
 		m.line(call.Request.Reference)
 	})
 	for {
-		held, mine := g.references.claim(key, call.BodySum, g.now())
+		held, mine := g.references.claim(key, call.BodySum, g.uptime())
 		if !mine {
 			answer, again, err := g.repeat(ctx, call, held, deadline)
 			if !again {
