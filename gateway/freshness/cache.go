@@ -109,10 +109,14 @@ func (p *packed) standing(uptime time.Duration) Standing {
 }
 
 // Put remembers e for as long as life and its validity allow, unless a mark has overtaken it. A record without one of the three
-// statuses is not remembered.
+// statuses is not remembered, and what was remembered before it neither: the system no longer says so.
 func (c *Cache) Put(key Key, e *Entry, life *Life, marks *SystemMarks) {
 	s := life.spanOf(e)
-	if s.resort <= 0 || marks.Overtaken(e.Began, e.Concerns) {
+	if s.resort <= 0 {
+		c.entries.Remove(short(key))
+		return
+	}
+	if marks.Overtaken(e.Began, e.Concerns) {
 		return
 	}
 	c.entries.Add(short(key), packed{

@@ -303,3 +303,18 @@ func liveHeap() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
+
+func TestWhatASystemNoLongerSaysIsNotRemembered(t *testing.T) {
+	s := newShelf(t, 10)
+	key := Key{1}
+	s.put(key, sample(1), Life{})
+	if s.get(key) == Absent {
+		t.Fatal("a green is not remembered")
+	}
+	odd := sample(1)
+	odd.Status = standard.None
+	s.put(key, odd, Life{})
+	if got := s.get(key); got != Absent {
+		t.Errorf("after an answer without a status the green before it is still there: %d", got)
+	}
+}
