@@ -120,6 +120,7 @@ func New(config Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	promise(catalogue)
 	g.live.Store(catalogue)
 	if config.Shared != nil {
 		if err := g.share(*config.Shared, config.Metrics); err != nil {
@@ -200,6 +201,14 @@ func (g *Gateway) open(backends []Backend) (*adapters.Catalogue, error) {
 	return catalogue, nil
 }
 
+// promise has the marks of all systems know what their platforms have promised.
+func promise(c *adapters.Catalogue) {
+	for e := range c.Entries() {
+		s := e.Adapter.(*system)
+		s.marks.Promise(s.backend.Heartbeat)
+	}
+}
+
 // keepOrConnect gives the system of a backend: the one that is there if nothing about it has changed, or a new one.
 func (g *Gateway) keepOrConnect(b Backend) (*system, error) {
 	old, err := g.system(b.Dialect.Info().System)
@@ -250,6 +259,7 @@ func (g *Gateway) Swap(backends []Backend) error {
 	if err != nil {
 		return err
 	}
+	promise(next)
 	old := g.live.Swap(next)
 	for e := range old.Entries() {
 		g.giveUp(e.Adapter.(*system))

@@ -9,6 +9,8 @@ import (
 // Operate does what an operator wants of a system. It holds until something else is wanted, or the gateway ends. The error is a
 // [*standard.Error] if there is no such system or action.
 func (g *Gateway) Operate(id string, action wire.Action) error {
+	g.swapping.Lock() // a backend that is put in the place of another gets the mode of that other: not one that has just ended
+	defer g.swapping.Unlock()
 	s, err := g.system(id)
 	if err != nil {
 		return err

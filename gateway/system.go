@@ -63,7 +63,6 @@ func (g *Gateway) connect(b Backend) (*system, error) {
 		meters:   g.meters.of(info.System),
 	}
 	s.users.Store(1)
-	s.marks.Promise(b.Heartbeat)
 	s.identities = identitiesOf(s.identity, info)
 	adapter := b.Dialect.Open(host)
 	s.keyer, _ = adapter.(adapters.Keyer)
