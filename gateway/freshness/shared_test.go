@@ -155,7 +155,8 @@ func TestAnAnswerOfOneNodeServesTheOthers(t *testing.T) {
 	if !peers[1].remembers(aKey) {
 		t.Error("it is not served")
 	}
-	none := &Entry{Reason: standard.ReasonNoHolder, ObservedAt: time.Now(), Began: peers[0].marks.Position()}
+	none := peers[0].answer(2)
+	none.Record, none.Reason = nil, standard.ReasonNoHolder
 	if got := share(t, peers[0], peers[1], Key{9}, none); got.Record != nil || got.Reason != none.Reason {
 		t.Errorf("%+v became %+v", none, got)
 	}
@@ -165,6 +166,48 @@ func TestAnAnswerOfOneNodeServesTheOthers(t *testing.T) {
 	if _, ok := peers[1].shared.Get(t.Context(), Key{4}); ok {
 		t.Error("an answer that nobody has stored")
 	}
+}
+
+// A node whose clock is ten minutes ahead fetches an answer, and ten minutes later another node finds it.
+func TestAClockThatIsAheadMakesNoAnswerYoungOnAnotherNode(t *testing.T) {
+	const ahead = 10 * time.Minute
+	s := redistest.Start(t)
+	later := func(c *SharedConfig) { c.Now = func() time.Time { return time.Now().Add(ahead) } }
+	a, b := startPeer(t, s.Address), startPeer(t, s.Address, later)
+	settled(t, a, b)
+	e := a.answer(1)
+	e.ObservedAt = e.ObservedAt.Add(ahead)
+	share(t, a, b, aKey, e)
+	s.Admin.PExpire(t.Context(), a.shared.nameOf(aKey), defaultGreen+defaultIfError-ahead) // so much of its time has passed
+	got, ok := b.shared.Get(t.Context(), aKey)
+	if age := b.marks.uptime() - got.Since; !ok || age < ahead {
+		t.Errorf("a green of ten minutes is taken for one of %v", age)
+	}
+	if b.keep(aKey, &got); standingOf(b, aKey) > Resort {
+		t.Error("and it is served as if it were fresh")
+	}
+	s.Admin.Persist(t.Context(), a.shared.nameOf(aKey))
+	if got, ok := b.shared.Get(t.Context(), aKey); ok && b.marks.uptime()-got.Since < defaultGreen+defaultIfError {
+		t.Error("an answer whose time Redis has taken away is served")
+	}
+}
+
+func standingOf(p *peer, key Key) Standing {
+	_, standing := p.cache.Get(key, p.marks.Of("suishen"))
+	return standing
+}
+
+func TestWhatASystemNoLongerSaysIsTakenFromTheOthersToo(t *testing.T) {
+	s := redistest.Start(t)
+	peers := readyPeers(t, 2, s.Address)
+	share(t, peers[0], peers[1], aKey, peers[0].answer(1))
+	odd := peers[0].answer(1)
+	odd.Record.Status = standard.None
+	peers[0].shared.Put(aKey, odd, &Life{})
+	redistest.Eventually(t, time.Second, "the green before it is gone", func() bool {
+		_, ok := peers[1].shared.Get(t.Context(), aKey)
+		return !ok
+	})
 }
 
 func TestANoticeReachesEveryNodeWithinASecond(t *testing.T) {
@@ -324,10 +367,10 @@ func TestWhatRedisChangesIsNoAnswer(t *testing.T) {
 	two, _ := s.Admin.Get(t.Context(), a.shared.nameOf(other)).Bytes()
 	future := a.answer(1)
 	future.ObservedAt = time.Now().Add(maxAhead + time.Minute)
-	ahead, _ := a.shared.sealAnswer(aKey, future, a.shared.era.Load())
-	elsewhere, _ := a.shared.sealAnswer(aKey, a.answer(1), &era{epoch: a.shared.newEpoch()})
+	ahead, _ := a.shared.sealAnswer(aKey, future, time.Minute, a.shared.era.Load())
+	elsewhere, _ := a.shared.sealAnswer(aKey, a.answer(1), time.Minute, &era{epoch: a.shared.newEpoch()})
 	stranger := Shared{marks: a.marks, answers: sealerOf(bytes.Repeat([]byte("x"), MinSecret), wire.LineCache, DefaultPrefix)}
-	strange, _ := stranger.sealAnswer(aKey, a.answer(1), a.shared.era.Load())
+	strange, _ := stranger.sealAnswer(aKey, a.answer(1), time.Minute, a.shared.era.Load())
 	flipped := bytes.Clone(one)
 	flipped[len(flipped)/2] ^= 1
 	for what, value := range map[string][]byte{

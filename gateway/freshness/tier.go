@@ -24,7 +24,7 @@ const (
 type put struct {
 	key   Key
 	entry *Entry
-	until time.Time // when nobody may serve it any more
+	lasts time.Duration // the age from which on nobody may serve it; 0: nobody may, and what was stored before it is dropped
 }
 
 // Get gives the answer that some node has stored for key, within 50 ms and only while marks are sure. Its concerns are left to the
@@ -38,7 +38,7 @@ func (s *Shared) Get(ctx context.Context, key Key) (Entry, bool) {
 	}
 	within, cancel := context.WithTimeout(ctx, getTime)
 	defer cancel()
-	sealed, err := s.client.Get(within, s.nameOf(key)).Bytes()
+	sealed, left, err := s.lookUp(within, s.nameOf(key))
 	s.gate.leave(err == nil || isReply(err) || ctx.Err() != nil)
 	switch {
 	case errors.Is(err, redis.Nil):
@@ -48,7 +48,7 @@ func (s *Shared) Get(ctx context.Context, key Key) (Entry, bool) {
 		s.meters.errors.Inc()
 		return Entry{}, false
 	}
-	e, err := s.openAnswer(sealed, key, era)
+	e, err := s.openAnswer(sealed, key, era, left)
 	switch {
 	case err != nil:
 		s.meters.rejected.Inc()
@@ -61,19 +61,27 @@ func (s *Shared) Get(ctx context.Context, key Key) (Entry, bool) {
 	return e, true
 }
 
-// Put has e stored for the other nodes, for as long as life lets any of them serve it. It never waits; what there is no room for is
-// dropped. E must not be changed afterwards.
-func (s *Shared) Put(key Key, e *Entry, life *Life) {
-	lasts := life.spanOf(e).resort
-	if lasts <= 0 {
-		return
+// lookUp gives what Redis has under a name, and for how long it will have it. That is asked first: if another node stores an answer
+// between the two, the older one's time counts for the younger.
+func (s *Shared) lookUp(ctx context.Context, name string) (sealed []byte, left time.Duration, err error) {
+	pipe := s.client.Pipeline()
+	ttl, got := pipe.PTTL(ctx, name), pipe.Get(ctx, name)
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, 0, err
 	}
+	sealed, err = got.Bytes()
+	return sealed, ttl.Val(), err
+}
+
+// Put has e stored for the other nodes, for as long as life lets any of them serve it; if it lets none, what was stored for the key is
+// dropped. It never waits; what there is no room for is dropped. E must not be changed afterwards.
+func (s *Shared) Put(key Key, e *Entry, life *Life) {
 	if s.era.Load() == nil {
 		s.meters.dropped.Inc()
 		return
 	}
 	select {
-	case s.puts <- put{key, e, e.ObservedAt.Add(lasts)}:
+	case s.puts <- put{key, e, life.spanOf(e).resort}:
 	default:
 		s.meters.dropped.Inc()
 	}
@@ -112,13 +120,17 @@ func (s *Shared) store(ctx context.Context, batch []put) {
 	pipe := s.client.Pipeline()
 	for i := range batch {
 		p := &batch[i]
-		lasts := p.until.Sub(s.now())
-		if lasts < time.Millisecond || p.entry.Began < era.floor {
+		if p.lasts <= 0 {
+			pipe.Del(ctx, s.nameOf(p.key))
 			continue
 		}
-		sealed, err := s.sealAnswer(p.key, p.entry, era)
+		left := p.lasts - (s.marks.uptime() - p.entry.Since) // whatever the clock says
+		if left < time.Millisecond || p.entry.Began < era.floor {
+			continue
+		}
+		sealed, err := s.sealAnswer(p.key, p.entry, p.lasts, era)
 		if err == nil && len(sealed) <= maxAnswer {
-			pipe.Set(ctx, s.nameOf(p.key), sealed, lasts.Truncate(time.Millisecond))
+			pipe.Set(ctx, s.nameOf(p.key), sealed, left.Truncate(time.Millisecond))
 		}
 	}
 	if pipe.Len() == 0 {
@@ -150,21 +162,25 @@ func (s *Shared) nameOf(key Key) string {
 
 func placeOf(e *era, key Key) string { return e.epoch + "\n" + string(key[:]) }
 
-// sealAnswer writes an answer as it is kept in Redis: behind what it began at.
-func (s *Shared) sealAnswer(key Key, e *Entry, era *era) ([]byte, error) {
+// sealAnswer writes an answer as it is kept in Redis: behind what it began at and how long it lasts.
+func (s *Shared) sealAnswer(key Key, e *Entry, lasts time.Duration, era *era) ([]byte, error) {
 	plain := binary.AppendUvarint(nil, uint64(e.Began))
+	plain = binary.AppendVarint(plain, lasts.Milliseconds())
 	return s.answers.sealed(append(plain, e.text()...), placeOf(era, key))
 }
 
 var errFuture = errors.New("freshness: an answer from the future")
 
-func (s *Shared) openAnswer(sealed []byte, key Key, era *era) (Entry, error) {
+// openAnswer reads an answer that Redis will have for some time yet. Its age is what the two nodes' clocks say, and not less than what
+// Redis says has passed: a clock that was ahead by minutes when the answer was fetched would make it young again after them.
+func (s *Shared) openAnswer(sealed []byte, key Key, era *era, left time.Duration) (Entry, error) {
 	plain, err := s.answers.opened(sealed, placeOf(era, key))
 	if err != nil {
 		return Entry{}, err
 	}
 	in := reader{rest: string(plain)}
 	e := Entry{Began: Position(in.uvarint())}
+	lasts := time.Duration(in.number()) * time.Millisecond
 	if err := e.read(in.rest); err != nil {
 		return Entry{}, err
 	}
@@ -172,7 +188,7 @@ func (s *Shared) openAnswer(sealed []byte, key Key, era *era) (Entry, error) {
 	if age < -maxAhead {
 		return Entry{}, errFuture
 	}
-	e.Since = s.marks.uptime() - max(age, 0)
+	e.Since = s.marks.uptime() - max(age, lasts-left, 0)
 	return e, nil
 }
 
