@@ -3,6 +3,7 @@ package freshness
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -93,13 +94,10 @@ func (f *follower) round(ctx context.Context) (caught bool, err error) {
 	if f.last > 0 {
 		from = "(" + f.last.id()
 	}
-	pipe := f.feed.TxPipeline()
-	entries := pipe.XRangeN(ctx, f.stream, from, "+", maxRead)
-	fields := pipe.HMGet(ctx, f.state, "epoch", "n", "id")
-	if _, err := pipe.Exec(ctx); err != nil {
+	entries, st, err := f.read(ctx, from)
+	if err != nil {
 		return false, err
 	}
-	st := stateOf(fields.Val())
 	switch {
 	case !st.sound:
 		return false, f.renew(ctx, st, errUnsound)
@@ -109,15 +107,58 @@ func (f *follower) round(ctx context.Context) (caught bool, err error) {
 		f.join(st)
 		return false, nil
 	}
-	for _, m := range entries.Val() {
+	for _, m := range entries {
 		if err := f.hear(m); err != nil {
 			return false, f.renew(ctx, st, err)
 		}
 	}
-	if len(entries.Val()) == maxRead {
+	if len(entries) == maxRead {
 		return false, nil
 	}
 	return f.settle(ctx, st, asked)
+}
+
+// reading gives the notices from a position on, and the state, as they are in one moment. It is a script because a Redis that is full
+// takes no transactions, not even such as only read.
+//
+//	KEYS  stream, state
+//	ARGV  1 from  2 most notices
+var reading = redis.NewScript(`
+return {redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2]), redis.call('HMGET', KEYS[2], 'epoch', 'n', 'id')}
+`)
+
+func (f *follower) read(ctx context.Context, from string) ([]redis.XMessage, state, error) {
+	reply, err := reading.Run(ctx, f.feed, []string{f.stream, f.state}, from, maxRead).Slice()
+	if err != nil {
+		return nil, state{}, err
+	}
+	if len(reply) != 2 {
+		return nil, state{}, nil
+	}
+	entries, _ := reply[0].([]any)
+	messages := make([]redis.XMessage, len(entries))
+	for i := range entries {
+		messages[i] = messageOf(entries[i])
+	}
+	fields, _ := reply[1].([]any)
+	return messages, stateOf(fields), nil
+}
+
+// messageOf takes an entry of a stream out of a reply: its ID, and a list of names and values. What is not there is empty.
+func messageOf(entry any) redis.XMessage {
+	m := redis.XMessage{Values: map[string]any{}}
+	parts, _ := entry.([]any)
+	if len(parts) != 2 {
+		return m
+	}
+	m.ID, _ = parts[0].(string)
+	fields, _ := parts[1].([]any)
+	for pair := range slices.Chunk(fields, 2) {
+		if name, ok := pair[0].(string); ok && len(pair) == 2 {
+			m.Values[name] = pair[1]
+		}
+	}
+	return m
 }
 
 // join goes over to the epoch of st: what it has had so far is heard, as far back as anything is remembered, and then what comes.

@@ -687,6 +687,11 @@ func TestAFullRedisStillAnswers(t *testing.T) {
 	if !a.marks.Sure() || !b.marks.Sure() || !b.remembers(Key{3}) {
 		t.Error("a node doubts, and nobody was told that his notice was taken")
 	}
+	full := time.Now()
+	redistest.Eventually(t, 2*time.Second, "what was heard before it was full proves nothing any more", func() bool { return time.Since(full) > heardFor })
+	if !a.marks.Sure() || !b.marks.Sure() {
+		t.Error("nodes do not follow the notices of a Redis that is full")
+	}
 	s.Do("CONFIG", "SET", "maxmemory", "0")
 	settled(t, peers...)
 	tellAbout(t, a, 1, Change{Subject: "x"})

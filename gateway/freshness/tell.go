@@ -61,6 +61,9 @@ func (p Position) time() time.Time { return time.UnixMilli(int64(p >> seqBits)) 
 
 func stateOf(fields []any) state {
 	var st state
+	if len(fields) != 3 {
+		return st
+	}
 	st.epoch, _ = fields[0].(string)
 	st.number, _ = fields[1].(string)
 	id, _ := fields[2].(string)
