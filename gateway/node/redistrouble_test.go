@@ -36,7 +36,7 @@ type rush struct {
 	facts   [residents][]fact
 	wrong   map[string]int
 	stage   string
-	counts  map[string]int             // answers by stage and where they are from
+	counts  map[string]int             // greens by stage and where they are from
 	waited  map[string][]time.Duration // live answers about strangers, by stage
 	refused int                        // notices that were not accepted
 	taken   int
@@ -109,7 +109,9 @@ func (r *rush) visit(node, who int) {
 		return
 	}
 	from, green := fromOf(v), v.Status == standard.Green
-	r.counts[r.stage+" "+string(from)]++
+	if green {
+		r.counts[r.stage+" "+string(from)]++
+	}
 	if who >= residents {
 		r.waited[r.stage] = append(r.waited[r.stage], took)
 	}
@@ -165,6 +167,7 @@ func (r *rush) change(ctx context.Context) {
 			_, err := tell(node, changeOf(first.who))
 			r.note(node, first.who, first.version, err)
 			if again = err != nil; again {
+				pause(ctx, 300*time.Millisecond)
 				break
 			}
 			untold = untold[1:]
@@ -399,15 +402,18 @@ func TestRedisInTroubleMakesNodesSlowerAndNotWrong(t *testing.T) {
 			if c.refuses != (r.refused > 0) && name != "slow" {
 				t.Errorf("%d notices were not accepted", r.refused)
 			}
-			if c.doubtful != both && r.count("later", standard.Cache) == 0 {
-				t.Error("nothing comes from memory")
+			for stage, remembers := range map[string]bool{"calm": true, "later": c.doubtful != both, "after": true} {
+				if (r.count(stage, standard.Cache) > 0) != remembers {
+					t.Errorf("%s: greens come from memory: %v", stage, !remembers)
+				}
 			}
-			p50, p95, p99 := r.share("calm", .5), r.share("calm", .95), r.share("calm", .99)
-			q50, q99, l50, l95 := r.share("trouble", .5), r.share("trouble", .99), r.share("later", .5), r.share("later", .95)
-			t.Logf("%s: trouble %v, well again after %v; notices %d, not accepted %d; live answers took p50 %v p95 %v p99 %v in calm, p50 %v p99 %v in the first second, p50 %v p95 %v later; %v",
-				name, lasted, recovered, r.taken, r.refused, p50, p95, p99, q50, q99, l50, l95, r.counts)
-			if q99 > p99+100*time.Millisecond || l95 > p95+30*time.Millisecond {
-				t.Errorf("callers wait")
+			calm50, calm99, first99 := r.share("calm", .5), r.share("calm", .99), r.share("trouble", .99)
+			later50, later99 := r.share("later", .5), r.share("later", .99)
+			t.Logf("trouble of %v, all well %v later; notices: %d accepted, %d not; a live answer took p50 %v, p99 %v before, p99 %v in the first second, then p50 %v, p99 %v; greens %v",
+				lasted, recovered, r.taken, r.refused, calm50, calm99, first99, later50, later99, r.counts)
+			// A caller waits 50 ms for Redis at most, and few do; the rest is room for a busy machine.
+			if first99 > calm99+250*time.Millisecond || later50 > calm50+30*time.Millisecond {
+				t.Error("callers wait")
 			}
 		})
 	}
