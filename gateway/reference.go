@@ -97,8 +97,8 @@ func (g *Gateway) verifyOnce(ctx context.Context, call *Call, deadline time.Time
 	}
 }
 
-// repeat gives the answer that held has or will have, or says that it is to be found again, because a change notice has overtaken
-// it.
+// repeat gives the answer that held has or will have, or says that it is to be found again, because that may not be served from memory
+// any more.
 func (g *Gateway) repeat(ctx context.Context, call *Call, held *reference, deadline time.Time) (answer *standard.Verification, again bool, err error) {
 	if held.body != call.BodySum {
 		return nil, false, &standard.Error{
@@ -106,13 +106,30 @@ func (g *Gateway) repeat(ctx context.Context, call *Call, held *reference, deadl
 			What: "was used within the last minute for another request: give each request its own",
 		}
 	}
+	select {
+	case <-held.done:
+		return held.answer, g.outlived(&held.found), held.err
+	default:
+	}
 	timer := time.NewTimer(time.Until(deadline))
 	defer timer.Stop()
 	select {
-	case <-held.done:
+	case <-held.done: // it was under way, and so as new as any
 		return held.answer, held.found.overtaken(), held.err
 	case <-timer.C:
 	case <-ctx.Done():
 	}
 	return g.answer(call, because(nil, standard.ReasonPatience)), false, nil
+}
+
+// outlived says whether what was found may not be served from memory any more: a change notice has overtaken it, or may have and been
+// missed where it is a green; or what the scan or its system allow has ended.
+func (g *Gateway) outlived(f *finding) bool {
+	switch {
+	case f.overtaken():
+		return true
+	case f.outcome != standard.Verified:
+		return false
+	}
+	return f.record.Status == standard.Green && !f.system.marks.Sure() || !f.validUntil.IsZero() && f.ended(g.now(), g.uptime())
 }

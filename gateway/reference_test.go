@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tongma/adapters"
+	"tongma/gateway/freshness"
 	"tongma/standard"
 )
 
@@ -109,4 +110,42 @@ func TestReferencesAreBounded(t *testing.T) {
 	if n := g.references.entries.Len(); n != 10 {
 		t.Errorf("%d references are kept", n)
 	}
+}
+
+func TestARepeatedReferenceServesNoGreenThatMemoryWouldNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPost()
+		g, err := New(Config{Backends: []Backend{{Dialect: p, Endpoint: "http://127.0.0.1:1", Heartbeat: 10 * time.Second}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer g.Close(t.Context())
+		heartbeat := func(seq uint64) { g.Tell(t.Context(), &freshness.Notice{System: "sui", Seq: seq}) }
+		ask := func() *standard.Verification { return verify(t, g, referring("c", "r1", 1)) }
+		heartbeat(1)
+		first := ask()
+		if again := ask(); again != first {
+			t.Errorf("another answer: %+v", again)
+		}
+		p.set(func() { p.status = standard.Red })
+		time.Sleep(11 * time.Second) // its platform is silent: a notice may have been missed
+		if later := ask(); later.Status != standard.Red {
+			t.Errorf("a green is served from memory although a notice may have been missed: %+v", later)
+		}
+	})
+}
+
+func TestARepeatedReferenceIsNoLongerGreenWhenItsScanHasEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := open(t, Config{}, system1("sui", func(context.Context, *adapters.Query) (adapters.Result, error) {
+			now := time.Now()
+			return adapters.Result{Outcome: standard.Verified, Record: record("sui", standard.Green), ObservedAt: now, ValidUntil: now.Truncate(time.Minute).Add(time.Minute)}, nil
+		}))
+		time.Sleep(30 * time.Second)
+		first := verify(t, g, referring("c", "r1", 1))
+		time.Sleep(31 * time.Second)
+		if again := verify(t, g, referring("c", "r1", 1)); again.ID == first.ID {
+			t.Errorf("what was valid until %v is still %s", first.Freshness.ValidUntil, again.Status)
+		}
+	})
 }
