@@ -28,7 +28,7 @@ var secret = bytes.Repeat([]byte("s"), MinSecret)
 
 // peer is one gateway's memory: what a node has.
 type peer struct {
-	t      *testing.T
+	t      testing.TB
 	marks  *Marks
 	cache  *Cache
 	shared *Shared
@@ -37,7 +37,7 @@ type peer struct {
 
 const testLife = 20 * time.Minute
 
-func startPeer(t *testing.T, address string, change ...func(*SharedConfig)) *peer {
+func startPeer(t testing.TB, address string, change ...func(*SharedConfig)) *peer {
 	t.Helper()
 	began := time.Now()
 	uptime := func() time.Duration { return time.Since(began) }
@@ -73,7 +73,7 @@ func (l *locked) Write(b []byte) (int, error) {
 func (p *peer) ready() bool { return p.marks.Sure() && p.shared.era.Load() != nil }
 
 // readyPeers starts nodes that have heard all.
-func readyPeers(t *testing.T, n int, address string) []*peer {
+func readyPeers(t testing.TB, n int, address string) []*peer {
 	t.Helper()
 	peers := make([]*peer, n)
 	for i := range peers {
@@ -84,7 +84,7 @@ func readyPeers(t *testing.T, n int, address string) []*peer {
 }
 
 // settled waits until all nodes are at one position.
-func settled(t *testing.T, peers ...*peer) {
+func settled(t testing.TB, peers ...*peer) {
 	t.Helper()
 	redistest.Eventually(t, 15*time.Second, "all nodes have heard all", func() bool {
 		for _, p := range peers {
@@ -117,7 +117,7 @@ func (p *peer) remembers(key Key) bool {
 }
 
 // share stores an answer and waits until the other node finds it.
-func share(t *testing.T, from, to *peer, key Key, e *Entry) Entry {
+func share(t testing.TB, from, to *peer, key Key, e *Entry) Entry {
 	t.Helper()
 	var got Entry
 	redistest.Eventually(t, 5*time.Second, "the answer is found", func() bool {
@@ -801,6 +801,33 @@ func TestNothingOfAPersonIsInRedis(t *testing.T) {
 			t.Errorf("%q can be read in Redis", s)
 		}
 	}
+}
+
+// BenchmarkSharedGet says what a hit in a Redis on this machine costs: asked one after the other, and by as many as a node has calls.
+func BenchmarkSharedGet(b *testing.B) {
+	s := redistest.Start(b)
+	p := readyPeers(b, 1, s.Address)[0]
+	share(b, p, p, aKey, p.answer(1))
+	hit := func() {
+		if _, ok := p.shared.Get(context.Background(), aKey); !ok {
+			b.Error("no hit")
+		}
+	}
+	b.Run("one", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			hit()
+		}
+	})
+	b.Run("many", func(b *testing.B) {
+		b.SetParallelism(16)
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				hit()
+			}
+		})
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "hits/s")
+	})
 }
 
 func TestASharedMemoryIsNotOpenedWithAWrongConfiguration(t *testing.T) {
