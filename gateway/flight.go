@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -185,7 +186,7 @@ func (g *Gateway) fetch(ctx context.Context, s *system, q *adapters.Query, key f
 	if !ok {
 		return e, false
 	}
-	e.Concerns = s.marks.Concerns(q.Ticket.Scan, q.Ticket.Document, e.Record)
+	e.Concerns = s.concerns(q, e.Record)
 	g.memory.Put(key, &e, &s.life, s.marks)
 	e, standing := g.memory.Get(key, s.marks)
 	return e, standing >= freshness.Due
@@ -198,10 +199,15 @@ func (g *Gateway) fly(ctx context.Context, s *system, q *adapters.Query) (found 
 	result, err := s.Verify(ctx, q)
 	found = judge(s, result, err, began, g.now())
 	found.since, found.began = since, position
-	found.concerns = s.marks.Concerns(q.Ticket.Scan, q.Ticket.Document, found.record)
+	found.concerns = s.concerns(q, found.record)
 	if found.outcome == standard.Unavailable {
 		s.trouble.tell(g.log, s, &found, err, g.now())
 		return found, false
 	}
 	return found, !found.observedAt.IsZero()
+}
+
+// concerns says whom and what an answer to q is about. A scan is the same whether it came as text or as bytes.
+func (s *system) concerns(q *adapters.Query, record *standard.Record) freshness.Concerns {
+	return s.marks.Concerns(cmp.Or(q.Ticket.Scan, string(q.Ticket.Bytes)), q.Ticket.Document, record)
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"io"
 	"testing"
 	"time"
 
@@ -74,4 +75,30 @@ func TestASilentPlatformsGreensAreAskedForAnew(t *testing.T) {
 	look(standard.Live, "silent for longer")
 	heartbeat(2)
 	look(standard.Cache, "heard again")
+}
+
+// binary is a dialect whose codes are bytes.
+type binary struct{ *dialect }
+
+func (b binary) Open(adapters.Host) adapters.Adapter { return binaryAdapter{plainAdapter(b)} }
+
+type binaryAdapter struct{ plainAdapter }
+
+func (binaryAdapter) Forms() []adapters.Form {
+	return []adapters.Form{{Bytes: &adapters.BytesForm{Starts: "BIN"}}}
+}
+
+func (binaryAdapter) WriteKey(w io.Writer, q *adapters.Query) { w.Write(q.Ticket.Bytes) }
+
+func TestANoticeOfACodeMeansItAlsoWhereItCameAsBytes(t *testing.T) {
+	g := open(t, Config{}, binary{system1("sui", green("sui"))})
+	call := Call{Caller: Caller{ID: "c"}, Request: &standard.Request{ScanBytes: []byte("BIN1"), Place: standard.Place{Region: "110000"}}}
+	verify(t, g, call)
+	if v := verify(t, g, call); v.Freshness.From != standard.Cache {
+		t.Fatalf("from %s", v.Freshness.From)
+	}
+	g.Tell(t.Context(), &freshness.Notice{System: "sui", Seq: 1, Changes: []freshness.Change{{Scan: "BIN1"}}})
+	if v := verify(t, g, call); v.Freshness.From != standard.Live {
+		t.Errorf("a code that came as bytes is served from %s after a notice of it", v.Freshness.From)
+	}
 }
