@@ -3,12 +3,14 @@ package gateway
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"tongma/adapters"
@@ -386,5 +388,35 @@ func TestOperatorsSwitchASystemAndNoOther(t *testing.T) {
 		if err := g.Operate("sui", "burn"); !errors.As(err, &e) || e.Kind != standard.KindField {
 			t.Errorf("%v", err)
 		}
+	})
+}
+
+func TestABreakerIsShownAsItIsAfterASwap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, next := newPost(), newPost()
+		p.fault, next.info.Digest = standard.ReasonUnreachable, "2"
+		registry := prometheus.NewRegistry()
+		backend := func(p *post) []Backend { return []Backend{{Dialect: p, Endpoint: "http://127.0.0.1:1"}} }
+		g, err := New(Config{Backends: backend(p), Metrics: registry})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer g.Close(context.Background())
+		shown := func(state string) {
+			t.Helper()
+			want := "# HELP tongma_breaker_state Breaker of a system: 0 closed, 1 half open, 2 open.\n# TYPE tongma_breaker_state gauge\n" +
+				`tongma_breaker_state{system="sui"} ` + state + "\n"
+			if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "tongma_breaker_state"); err != nil {
+				t.Error(err)
+			}
+		}
+		for i := range 10 {
+			verify(t, g, callFor(scanOf("sui", i)))
+		}
+		shown("2")
+		if err := g.Swap(backend(next)); err != nil {
+			t.Fatal(err)
+		}
+		shown("0")
 	})
 }

@@ -13,7 +13,6 @@ import (
 type meters struct {
 	verifications *prometheus.CounterVec
 	seconds       *prometheus.HistogramVec
-	breaker       *prometheus.GaugeVec
 	coalesced     *prometheus.CounterVec
 	waited        *prometheus.HistogramVec
 	refused       *prometheus.CounterVec
@@ -25,7 +24,6 @@ type meters struct {
 // systemMeters are those of one system.
 type systemMeters struct {
 	seconds, waited         prometheus.Observer
-	breaker                 prometheus.Gauge
 	coalesced               prometheus.Counter
 	refused, second, probed *prometheus.CounterVec
 }
@@ -41,9 +39,6 @@ func newMeters(registry prometheus.Registerer, g *Gateway) (*meters, error) {
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "tongma_backend_seconds", Help: "Time that a system took to answer, all its calls together.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
-		}, []string{"system"}),
-		breaker: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "tongma_breaker_state", Help: "Breaker of a system: 0 closed, 1 half open, 2 open.",
 		}, []string{"system"}),
 		coalesced: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tongma_coalesced_total", Help: "Calls that joined another's question to the system.",
@@ -73,7 +68,7 @@ func newMeters(registry prometheus.Registerer, g *Gateway) (*meters, error) {
 	flights := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "tongma_flights", Help: "Questions under way that others may join.",
 	}, func() float64 { return float64(g.flights.len()) })
-	for _, c := range []prometheus.Collector{m.verifications, m.seconds, m.breaker, m.coalesced, m.waited, m.refused, m.second, m.probed,
+	for _, c := range []prometheus.Collector{m.verifications, m.seconds, m.coalesced, m.waited, m.refused, m.second, m.probed,
 		lookups, records, flights, conditions{g}} {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("gateway: metrics: %w", err)
@@ -88,7 +83,6 @@ func (m *meters) of(system string) systemMeters {
 	return systemMeters{
 		seconds:   m.seconds.WithLabelValues(system),
 		waited:    m.waited.WithLabelValues(system),
-		breaker:   m.breaker.WithLabelValues(system),
 		coalesced: m.coalesced.WithLabelValues(system),
 		refused:   m.refused.MustCurryWith(prometheus.Labels{"system": system}),
 		second:    m.second.MustCurryWith(prometheus.Labels{"system": system}),
@@ -108,6 +102,7 @@ func (m *meters) answered(v *standard.Verification, from standard.From) {
 type conditions struct{ g *Gateway }
 
 var (
+	breaker  = prometheus.NewDesc("tongma_breaker_state", "Breaker of a system: 0 closed, 1 half open, 2 open.", []string{"system"}, nil)
 	limitNow = prometheus.NewDesc("tongma_guard_limit", "Calls that may be under way to a system at once, as it bears them now.", []string{"system"}, nil)
 	underWay = prometheus.NewDesc("tongma_guard_under_way", "Calls under way to a system.", []string{"system"}, nil)
 	queued   = prometheus.NewDesc("tongma_guard_queued", "Calls that wait for a system.", []string{"system"}, nil)
@@ -116,7 +111,7 @@ var (
 )
 
 func (conditions) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{limitNow, underWay, queued, mode, overdue} {
+	for _, d := range []*prometheus.Desc{breaker, limitNow, underWay, queued, mode, overdue} {
 		to <- d
 	}
 }
@@ -130,7 +125,7 @@ func (c conditions) Collect(to chan<- prometheus.Metric) {
 			late = 1
 		}
 		for desc, value := range map[*prometheus.Desc]float64{
-			limitNow: float64(now.Limit), underWay: float64(now.UnderWay), queued: float64(now.Queued), mode: float64(now.Mode), overdue: late,
+			breaker: float64(now.Breaker), limitNow: float64(now.Limit), underWay: float64(now.UnderWay), queued: float64(now.Queued), mode: float64(now.Mode), overdue: late,
 		} {
 			to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, s.info.System)
 		}

@@ -110,14 +110,11 @@ func identitiesOf(own standard.System, info adapters.Info) map[string]standard.S
 	return all
 }
 
-// watch turns what the guards see into metrics, and tells the operator of the breaker.
+// watch turns what the guards see into metrics, and tells the operator of the breaker. How they stand is read where it is asked for.
 func (s *system) watch(log *slog.Logger) upstream.Watch {
 	m := &s.meters
 	return upstream.Watch{
-		State: func(to upstream.State) {
-			log.Warn("breaker", "system", s.info.System, "state", to.String())
-			m.breaker.Set(float64(to))
-		},
+		State:   func(to upstream.State) { log.Warn("breaker", "system", s.info.System, "state", to.String()) },
 		Took:    func(d time.Duration) { m.seconds.Observe(d.Seconds()) },
 		Waited:  func(d time.Duration) { m.waited.Observe(d.Seconds()) },
 		Refused: func(reason standard.ReasonCode) { m.refused.WithLabelValues(string(reason)).Inc() },
