@@ -269,8 +269,12 @@ func (f *follower) renew(ctx context.Context, st state, why error) error {
 	if !f.renewals.over() {
 		return errWaiting
 	}
-	f.meters.gap(gapUnsound, true)
-	f.log.Warn("change notices are begun anew, and all that was remembered is dropped", "err", why)
+	if f.epoch == "" && st == (state{}) { // nobody has been here, and this node remembers nothing
+		f.log.Info("change notices are begun: Redis has none")
+	} else {
+		f.meters.gap(gapUnsound, true)
+		f.log.Warn("change notices are begun anew, and all that was remembered is dropped", "err", why)
+	}
 	_, err := f.add(ctx, st, f.newEpoch(), &Notice{}, 0)
 	return err
 }

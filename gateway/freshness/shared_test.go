@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -587,6 +588,55 @@ func TestARedisThatComesBackEmptyIsNoticed(t *testing.T) {
 		}
 	}
 	tellAbout(t, peers[0], 1)
+}
+
+func TestTheFirstNodeOfAllDropsNothing(t *testing.T) {
+	s := redistest.Start(t)
+	p := readyPeers(t, 1, s.Address)[0]
+	unsound := p.shared.meters.gaps.WithLabelValues(gapUnsound)
+	if testutil.ToFloat64(unsound) != 0 {
+		t.Error("the first notices of all are told as a gap")
+	}
+	s.Do("FLUSHALL")
+	redistest.Eventually(t, 2*time.Second, "notices that are gone are told as a gap", func() bool { return testutil.ToFloat64(unsound) > 0 })
+	settled(t, p)
+	p.shared.Close()
+	if log := p.log.String(); !strings.Contains(log, "are begun: ") || strings.Count(log, "begun anew") != 1 {
+		t.Errorf("the log: %s", log)
+	}
+}
+
+// TestARedisThatIsFullMakesRoomForNotices: as README.md tells operators to set it.
+func TestARedisThatIsFullMakesRoomForNotices(t *testing.T) {
+	s := redistest.Start(t, "--maxmemory-policy", "volatile-ttl")
+	peers := readyPeers(t, 2, s.Address)
+	used, err := strconv.Atoi(s.Admin.InfoMap(t.Context(), "memory").Val()["Memory"]["used_memory"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Do("CONFIG", "SET", "maxmemory", used+1_000_000)
+	meters := peers[0].shared.meters
+	const batches = 20
+	for seq := range uint64(batches) {
+		for i := range uint64(maxPuts / 2) {
+			peers[0].shared.Put(Key{byte(seq), byte(i), byte(i >> 8)}, peers[0].answer(int(i)), &Life{})
+		}
+		all := float64((seq + 1) * maxPuts / 2)
+		redistest.Eventually(t, 5*time.Second, "answers are stored", func() bool { return testutil.ToFloat64(meters.stored) == all })
+		tellAbout(t, peers[seq%2], seq+1, Change{Subject: "x"})
+	}
+	if held := s.Do("DBSIZE").(int64); held >= batches*maxPuts/2 {
+		t.Fatalf("Redis holds all %d answers", held)
+	}
+	settled(t, peers...)
+	if n := s.Do("XLEN", peers[0].shared.stream).(int64); n < batches {
+		t.Errorf("%d notices are left", n)
+	}
+	for i, p := range peers {
+		if strings.Contains(p.log.String(), "anew") {
+			t.Errorf("node %d begins the notices anew", i)
+		}
+	}
 }
 
 func TestANodeStartsWithoutRedis(t *testing.T) {
