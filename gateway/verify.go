@@ -185,7 +185,7 @@ func (g *Gateway) find(ctx context.Context, call *Call, s *system, q *adapters.Q
 	return refuseOverload(found, err)
 }
 
-// Overload is the error of a call that was not put to its system, because too many wait for that already. It may be repeated.
+// Overload is the error of a call that was not put to its system, because too many wait for that already. It may be repeated after a time.
 type Overload struct{ RetryAfter time.Duration }
 
 func (o *Overload) Error() string { return "gateway: too many calls wait for this system already" }

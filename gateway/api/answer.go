@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -12,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/oklog/ulid/v2"
 
+	"tongma/gateway"
 	"tongma/standard"
 	"tongma/standard/wire"
 )
@@ -79,6 +82,9 @@ func (x *call) answer(data any, err error) *wire.Code {
 		x.s.writeRefusal(x.out, r, x.id)
 	}
 	h := x.w.Header()
+	if o, ok := errors.AsType[*gateway.Overload](err); ok {
+		h["Retry-After"] = []string{strconv.FormatFloat(math.Ceil(max(o.RetryAfter, time.Second).Seconds()), 'f', 0, 64)}
+	}
 	if x.proved {
 		if err := x.sign(h, code.Status); err != nil {
 			// Never send unsigned what should be signed: an unsigned reply is worth no more than its code.
@@ -133,7 +139,8 @@ func send(w http.ResponseWriter, code *wire.Code, mediaType []string, body []byt
 	h["Content-Type"] = mediaType
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	h["Cache-Control"] = noStore
-	if code.Status == http.StatusTooManyRequests || code == wire.CodeOverloaded || code == wire.CodeFeed {
+	again := code.Status == http.StatusTooManyRequests || code == wire.CodeOverloaded || code == wire.CodeFeed
+	if again && h["Retry-After"] == nil {
 		h["Retry-After"] = aSecond
 	}
 	w.WriteHeader(code.Status)

@@ -239,3 +239,15 @@ func checkHygiene(t *testing.T, s *station, a *reply) {
 		}
 	}
 }
+
+func TestWhoFindsNoPlaceIsToldWhenToComeAgain(t *testing.T) {
+	for after, want := range map[time.Duration]string{0: "1", time.Second: "1", 2500 * time.Millisecond: "3", 5 * time.Minute: "300"} {
+		s := start(t)
+		s.verify = func(context.Context, gateway.Call) (*standard.Verification, error) {
+			return nil, &gateway.Overload{RetryAfter: after}
+		}
+		if a := s.expect(s.sign(post(goodBody)}`)}), wire.CodeOverloaded); a.header.Get("Retry-After") != want {
+			t.Errorf("%v: Retry-After: %q", after, a.header.Get("Retry-After"))
+		}
+	}
+}
