@@ -246,7 +246,7 @@ func TestWhoFindsNoPlaceIsToldWhenToComeAgain(t *testing.T) {
 		s.verify = func(context.Context, gateway.Call) (*standard.Verification, error) {
 			return nil, &gateway.Overload{RetryAfter: after}
 		}
-		if a := s.expect(s.sign(post(goodBody)}`)}), wire.CodeOverloaded); a.header.Get("Retry-After") != want {
+		if a := s.expect(s.sign(post(goodBody)), wire.CodeOverloaded); a.header.Get("Retry-After") != want {
 			t.Errorf("%v: Retry-After: %q", after, a.header.Get("Retry-After"))
 		}
 	}
