@@ -179,7 +179,7 @@ func (g *Gateway) find(ctx context.Context, call *Call, s *system, q *adapters.Q
 		return remembered(s, &kept, standard.Cache), nil
 	}
 	found, err := g.ask(ctx, call, s, q, &key, deadline)
-	if err == nil && found.outcome == standard.Unavailable && standing == freshness.Resort {
+	if err == nil && found.outcome == standard.Unavailable {
 		found = g.resort(found, s, key)
 	}
 	return refuseOverload(found, err)
@@ -199,7 +199,7 @@ func refuseOverload(found finding, err error) (finding, error) {
 }
 
 // resort looks once more into memory, because a new answer cannot be had: what was remembered when the call came may have been
-// overtaken since.
+// overtaken since, and what another node remembers have been found.
 func (g *Gateway) resort(found finding, s *system, key freshness.Key) finding {
 	kept, standing := g.memory.Get(key, s.marks)
 	if standing == freshness.Absent || kept.Record == nil {

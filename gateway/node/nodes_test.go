@@ -27,6 +27,7 @@ type town struct {
 	mu    sync.Mutex
 	state map[int]resident
 	asked map[int]int
+	down  bool
 }
 
 // resident is how the town's backend knows somebody: the version rises with each change.
@@ -66,6 +67,9 @@ func (c *town) Verify(ctx context.Context, q *adapters.Query) (adapters.Result, 
 	c.takes(ctx)
 	found := c.look(int(who))
 	c.takes(ctx)
+	if c.isDown() {
+		return adapters.Result{}, &adapters.Fault{Reason: standard.ReasonUnreachable}
+	}
 	if who >= nobody {
 		return adapters.Result{Outcome: standard.NotFound, Reason: standard.ReasonNoHolder, ObservedAt: began}, nil
 	}
@@ -95,6 +99,18 @@ func (c *town) now(who int) resident {
 		return found
 	}
 	return resident{standard.Green, 1}
+}
+
+func (c *town) isDown() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.down
+}
+
+func (c *town) setDown() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.down = true
 }
 
 func (c *town) statusOf(who int) standard.Status {
@@ -456,6 +472,28 @@ func TestAHeartbeatToldToOneNodeIsHeardByTheOther(t *testing.T) {
 	redistest.Eventually(t, time.Second, "greens are served by the other node", func() bool { return fromOf(p.nodes[1].ask(who)) == standard.Cache })
 	if from := fromOf(p.nodes[0].ask(who)); from != standard.Cache {
 		t.Errorf("after a heartbeat the node that heard it serves a green from %s", from)
+	}
+}
+
+// TestWhatAnotherNodeHasFetchedStandsInForASystemThatIsDown: it is too old to be served as it is, and all that there is.
+func TestWhatAnotherNodeHasFetchedStandsInForASystemThatIsDown(t *testing.T) {
+	s := redistest.Start(t)
+	const fresh = 200 * time.Millisecond
+	p := startTwins(t, s, [2]string{s.Address, s.Address}, func(c *Config) {
+		town := c.Systems["town"]
+		town.Life.Green = fresh
+		c.Systems["town"] = town
+	})
+	who := p.somebody()
+	p.shared(who)
+	stored := time.Now()
+	redistest.Eventually(t, time.Second, "the answer is no longer fresh", func() bool { return time.Since(stored) > fresh })
+	p.town.setDown()
+	if v := p.nodes[1].ask(who); v.Outcome != standard.Verified || fromOf(v) != standard.Stale || v.Decision.Action != standard.Manual {
+		t.Errorf("%s from %s: %s", v.Outcome, fromOf(v), v.Decision.Action)
+	}
+	if v := p.nodes[1].ask(p.somebody()); v.Outcome != standard.Unavailable {
+		t.Errorf("somebody whom no node knows: %s", v.Outcome)
 	}
 }
 
