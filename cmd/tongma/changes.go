@@ -121,17 +121,16 @@ func (n *named) changes(stdin io.Reader, now time.Time) ([]standard.Change, erro
 		return nil, err
 	}
 	for _, flag := range []struct {
-		name   string
 		values []string
 		make   func(string) (standard.Change, error)
 	}{
-		{"--subject", n.subjects, func(v string) (standard.Change, error) { return standard.Change{Subject: v}, nil }},
-		{"--scan", n.scans, func(v string) (standard.Change, error) { return standard.Change{Scan: v}, nil }},
-		{"--document", n.documents, documentChange},
+		{n.subjects, func(v string) (standard.Change, error) { return standard.Change{Subject: v}, nil }},
+		{n.scans, func(v string) (standard.Change, error) { return standard.Change{Scan: v}, nil }},
+		{n.documents, documentChange},
 	} {
 		values, err := fromLines(stdin, flag.values)
 		if err != nil {
-			return nil, fail(fmt.Errorf("%s: %w", flag.name, err), "")
+			return nil, err
 		}
 		for _, v := range values {
 			c, err := flag.make(v)
@@ -168,9 +167,12 @@ func fromLines(stdin io.Reader, values []string) ([]string, error) {
 			all = append(all, v)
 			continue
 		}
-		data, err := io.ReadAll(io.LimitReader(stdin, wire.MaxNotice))
+		data, err := io.ReadAll(io.LimitReader(stdin, wire.MaxNotice+1))
 		if err != nil {
-			return nil, err
+			return nil, fail(fmt.Errorf("standard input: %w", err), "")
+		}
+		if len(data) > wire.MaxNotice { // what is cut off would be told of nobody
+			return nil, misuse("send several notices, or --all", "standard input has more than %d KiB", wire.MaxNotice>>10)
 		}
 		for line := range strings.Lines(string(data)) {
 			if line = strings.TrimRight(line, "\r\n"); line != "" {
