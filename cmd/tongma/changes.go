@@ -35,7 +35,7 @@ nothing that it remembers of the system.`,
 
 const changesExits = `
 EXIT STATUS
-  0   the notice holds, on every node of the gateway
+  0   the notice holds; on every other node of the gateway within a second
   1   it was refused, or the answer's signature is wrong
   2   the command line cannot be meant; nothing was sent, and no number used
   3   the gateway cannot be reached`

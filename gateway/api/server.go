@@ -40,7 +40,7 @@ const maxRunning = 4096
 type Gateway interface {
 	Verify(ctx context.Context, call gateway.Call) (*standard.Verification, error)
 	Systems() []gateway.System
-	// Tell has a change notice marked on every node. Its error may be [freshness.ErrFeed].
+	// Tell has a change notice marked, see [gateway.Gateway.Tell]. Its error may be [freshness.ErrFeed].
 	Tell(ctx context.Context, n *freshness.Notice) (freshness.Receipt, error)
 	// Operate does what an operator wants of a system. Its error is a [*standard.Error] if there is no such system.
 	Operate(system string, action wire.Action) error
