@@ -8,6 +8,7 @@ LISTEN       ?= 127.0.0.1:8080
 DIR          ?= demo
 FUZZTIME     ?= 20s
 CROSSCHECK   ?= 20000
+SOAK         ?= 10m
 
 say = @printf '\n== %s\n' "$(1)"
 
@@ -15,7 +16,7 @@ export GO
 # A checkout that belongs to another user must build as well; the version comes from LDFLAGS.
 export GOFLAGS += -buildvcs=false
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint unit engines bench fuzz clean prepare
+.PHONY: help demo build test lint unit engines bench fuzz soak clean prepare
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +66,9 @@ fuzz: ## every fuzz target for FUZZTIME each
 	    $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
 	  done; \
 	done
+
+soak: ## faults, notices, operators and exchanges at once for SOAK, 10m if not given: memory must stay flat
+	TONGMA_SOAK=$(SOAK) $(GO) test -count 1 -timeout 0 -v -run '^TestSoak$$' ./gateway/trial
 
 clean: ## what the targets above have made
 	rm -rf bin dist demo
