@@ -250,10 +250,14 @@ func (g *Gateway) system(id string) (*system, error) {
 }
 
 // Swap puts other backends in the place of all: new ones, others for those that have changed, none for those that are not named. Calls
-// go on with the system that they began with, which is closed when the last of them has ended. After an error all is as it was.
+// go on with the system that they began with, which is closed when the last of them has ended. After an error all is as it was; it is
+// [ErrClosed] after [Gateway.Close].
 func (g *Gateway) Swap(backends []Backend) error {
 	g.swapping.Lock()
 	defer g.swapping.Unlock()
+	if g.ended {
+		return ErrClosed
+	}
 	g.marks.Keep(longest(backends))
 	next, err := g.open(backends)
 	if err != nil {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -65,5 +66,17 @@ func TestASwapThatFailsPromisesNothing(t *testing.T) {
 	}
 	if v := verify(t, g, callFor(scanOf("sui", 1))); v.Freshness.From != standard.Live {
 		t.Errorf("after a swap the heartbeat is not waited for: %s", v.Freshness.From)
+	}
+}
+
+func TestAClosedGatewayTakesNoOtherBackends(t *testing.T) {
+	g := open(t, Config{}, system1("sui", green("sui")))
+	if err := g.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	next := system1("sui", green("sui"))
+	next.info.Digest = "2"
+	if err := g.Swap([]Backend{{Dialect: next, Endpoint: "http://127.0.0.1:1"}}); !errors.Is(err, ErrClosed) {
+		t.Errorf("nobody would ever close them: %v", err)
 	}
 }
