@@ -2,7 +2,6 @@ package trial
 
 import (
 	"errors"
-	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -391,6 +390,6 @@ func TestTheMatrixKnowsEveryFault(t *testing.T) {
 	}
 	known := []string{"refuse", "reset", "hang", "drip", "5xx", "busy", "malformed", "truncated", "null", "html", "unknown-status", "huge"}
 	if !slices.Equal(kinds, known) {
-		t.Error(fmt.Sprintf("the sandbox has %q: say in sortOf what should become of them", kinds))
+		t.Errorf("the sandbox has %q: say in sortOf what should become of them", kinds)
 	}
 }

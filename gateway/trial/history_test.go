@@ -23,10 +23,9 @@ import (
 // world is two systems whose people change colour while they are asked about. Everything that happens has a time by one clock, which
 // each event moves.
 type world struct {
-	now     atomic.Int64
-	people  []*resident
-	ahead   atomic.Int64 // of the clock on the wall, ns
-	version atomic.Int32
+	now    atomic.Int64
+	people []*resident
+	ahead  atomic.Int64 // of the clock on the wall, ns
 
 	mu      sync.Mutex
 	history history
