@@ -20,8 +20,10 @@ const (
 
 // slowToken begins the codes that the backend answers only after slowTime, so that a crowd can gather meanwhile.
 const (
-	slowToken = "5105510551055105"
-	slowTime  = 300 * time.Millisecond
+	slowToken = knownToken + "51055105"
+	// knownToken begins the codes of all people there are: any other is nobody's, such as that of a breaker's probe.
+	knownToken = "51055105"
+	slowTime   = 300 * time.Millisecond
 )
 
 // backend answers for every system, as cheaply as HTTP allows: its cost is a part of both sides.
@@ -138,6 +140,10 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		}
+	}
+	if !bytes.HasPrefix(token, []byte(knownToken)) {
+		io.WriteString(w, "null")
+		return
 	}
 	reply := make([]byte, 0, 256)
 	reply = append(append(append(reply, replyStart...), token...), replyEnd...)

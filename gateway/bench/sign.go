@@ -112,10 +112,11 @@ func (s *signer) scans(j job) []string {
 	for i := range scans {
 		var token [tokenLength / 2]byte
 		rand.Read(token[:])
-		text := hex.EncodeToString(token[:])
+		start := knownToken
 		if j.Slow {
-			text = slowToken + text[len(slowToken):]
+			start = slowToken
 		}
+		text := start + hex.EncodeToString(token[:])[len(start):]
 		scans[i] = "https://" + systemHost(j.First+i%max(j.Systems, 1)) + "/" + text + ms
 	}
 	return scans
