@@ -55,7 +55,7 @@ func (d *digests) of(line string, write func(*mac)) [32]byte {
 }
 
 // keyOf gives the key under which an answer to q is shared and remembered. It says no where the adapter cannot tell what
-// its answer depends on.
+// its answer depends on. Another backend's answer is another one, be the system the same.
 func (g *Gateway) keyOf(s *system, q *adapters.Query) (key freshness.Key, keyed bool) {
 	if s.keyer == nil {
 		return freshness.Key{}, false
@@ -68,6 +68,7 @@ func (g *Gateway) keyOf(s *system, q *adapters.Query) (key freshness.Key, keyed 
 	}()
 	return g.digests.of(wire.LineCache, func(m *mac) {
 		m.line(s.info.System)
+		m.line(s.asked)
 		s.keyer.WriteKey(m, q)
 	}), true
 }

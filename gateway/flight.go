@@ -201,7 +201,7 @@ func (g *Gateway) fly(ctx context.Context, s *system, q *adapters.Query) (found 
 	found.since, found.began = since, position
 	found.concerns = s.concerns(q, found.record)
 	if found.outcome == standard.Unavailable {
-		s.trouble.tell(g.log, s, &found, err, g.now())
+		s.trouble.tell(g.log, s, &found, err, g.uptime())
 		return found, false
 	}
 	return found, !found.observedAt.IsZero()

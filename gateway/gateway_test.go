@@ -324,10 +324,10 @@ func TestNothingPersonalIsLoggedOrCounted(t *testing.T) {
 		defer mu.Unlock()
 		return out.Write(b)
 	}), &slog.HandlerOptions{Level: slog.LevelDebug}))
-	now := time.Now()
-	g := open(t, Config{Log: log, Metrics: registry, Now: func() time.Time { return now }}, d)
+	var up time.Duration
+	g := open(t, Config{Log: log, Metrics: registry, Uptime: func() time.Duration { return up }}, d)
 	for range 5 {
-		now = now.Add(troubleEvery)
+		up += troubleEvery
 		verify(t, g, callFor(scanOf("sui", 0xbeef)))
 	}
 	for _, want := range []string{"adapter panicked", "plainAdapter", "*errors.errorString", "reply has no code"} {
@@ -356,15 +356,15 @@ func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
 func TestTroubleIsToldOnceInAWhile(t *testing.T) {
 	var out bytes.Buffer
-	now := time.Now()
-	g := open(t, Config{Log: slog.New(slog.NewTextHandler(&out, nil)), Now: func() time.Time { return now }},
+	var up time.Duration
+	g := open(t, Config{Log: slog.New(slog.NewTextHandler(&out, nil)), Uptime: func() time.Duration { return up }},
 		system1("sui", func(context.Context, *adapters.Query) (adapters.Result, error) {
 			return adapters.Result{}, &adapters.Fault{Reason: standard.ReasonBusy}
 		}))
 	for range 50 {
 		verify(t, g, callFor(scanOf("sui", 1)))
 	}
-	now = now.Add(troubleEvery)
+	up += troubleEvery
 	verify(t, g, callFor(scanOf("sui", 1)))
 	if lines := strings.Count(out.String(), "backend trouble"); lines != 2 || !strings.Contains(out.String(), "untold=49") {
 		t.Errorf("%d lines:\n%s", lines, &out)

@@ -319,7 +319,7 @@ func TestASwapLeavesCallsWithTheSystemThatTheyBeganWith(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer g.Close(context.Background())
-		if err := g.Operate("yue", wire.ActionOpen); err != nil {
+		if err := g.Operate(t.Context(), "yue", wire.ActionOpen); err != nil {
 			t.Fatal(err)
 		}
 		before := make(chan *standard.Verification)
@@ -365,7 +365,7 @@ func TestOperatorsSwitchASystemAndNoOther(t *testing.T) {
 		p := newPost()
 		g := openPost(t, p, freshness.Life{})
 		for _, action := range []wire.Action{wire.ActionOpen, wire.ActionDrain} {
-			if err := g.Operate("sui", action); err != nil {
+			if err := g.Operate(t.Context(), "sui", action); err != nil {
 				t.Fatal(err)
 			}
 			if v := verify(t, g, callFor(scanOf("sui", 1))); reasonOf(v) != standard.ReasonSuspended {
@@ -376,17 +376,70 @@ func TestOperatorsSwitchASystemAndNoOther(t *testing.T) {
 			t.Errorf("%v refusals are counted", n)
 		}
 		for _, action := range []wire.Action{wire.ActionWarm, wire.ActionAuto} {
-			g.Operate("sui", action)
+			g.Operate(t.Context(), "sui", action)
 			if v := verify(t, g, callFor(scanOf("sui", 1))); v.Status != standard.Green {
 				t.Errorf("%s: %s", action, reasonOf(v))
 			}
 		}
 		var e *standard.Error
-		if err := g.Operate("nobody", wire.ActionOpen); !errors.As(err, &e) || e.Kind != standard.KindSystem {
+		if err := g.Operate(t.Context(), "nobody", wire.ActionOpen); !errors.As(err, &e) || e.Kind != standard.KindSystem {
 			t.Errorf("%v", err)
 		}
-		if err := g.Operate("sui", "burn"); !errors.As(err, &e) || e.Kind != standard.KindField {
+		if err := g.Operate(t.Context(), "sui", "burn"); !errors.As(err, &e) || e.Kind != standard.KindField {
 			t.Errorf("%v", err)
+		}
+	})
+}
+
+func TestWhatIsForgottenIsAskedAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPost()
+		g := openPost(t, p, freshness.Life{})
+		verify(t, g, callFor(scanOf("sui", 1)))
+		p.set(func() { p.status = standard.Red }) // it had the wrong table
+		if err := g.Operate(t.Context(), "sui", wire.ActionForget); err != nil {
+			t.Fatal(err)
+		}
+		if v := verify(t, g, callFor(scanOf("sui", 1))); v.Status != standard.Red {
+			t.Errorf("what was to be forgotten is served: %s %s", v.Status, v.Freshness.From)
+		}
+		if s := g.Systems(); s[0].Guard.Mode != upstream.ModeAuto {
+			t.Errorf("it is %s", s[0].Guard.Mode)
+		}
+		var e *standard.Error
+		if err := g.Operate(t.Context(), "nobody", wire.ActionForget); !errors.As(err, &e) || e.Kind != standard.KindSystem {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+func TestAnotherBackendsAnswersAreOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPost()
+		backend := Backend{Dialect: p, Endpoint: "http://127.0.0.1:1", Endpoints: map[string]string{"token": "http://127.0.0.1:2"}}
+		p.info.Endpoints = []string{"token"}
+		g, err := New(Config{Backends: []Backend{backend}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer g.Close(context.Background())
+		swap := func(change func(*Backend)) standard.From {
+			b := backend
+			change(&b)
+			if err := g.Swap([]Backend{b}); err != nil {
+				t.Fatal(err)
+			}
+			return verify(t, g, callFor(scanOf("sui", 1))).Freshness.From
+		}
+		verify(t, g, callFor(scanOf("sui", 1)))
+		if from := swap(func(b *Backend) { b.Limits.Concurrency = 7 }); from != standard.Cache {
+			t.Errorf("the same backend with another limit: %s", from)
+		}
+		if from := swap(func(b *Backend) { b.Endpoint = "http://127.0.0.1:3" }); from != standard.Live {
+			t.Errorf("another endpoint: %s", from)
+		}
+		if from := swap(func(b *Backend) { b.Endpoints = map[string]string{"token": "http://127.0.0.1:4"} }); from != standard.Live {
+			t.Errorf("another further endpoint: %s", from)
 		}
 	})
 }

@@ -122,8 +122,8 @@ func (g *Gateway) repeat(ctx context.Context, call *Call, held *reference, deadl
 	return g.answer(call, because(nil, standard.ReasonPatience)), false, nil
 }
 
-// outlived says whether what was found may not be served from memory any more: a change notice has overtaken it, or may have and been
-// missed where it is a green; or what the scan or its system allow has ended.
+// outlived says whether what was found may not be served from memory any more: a change notice has overtaken it; what the scan or its
+// system allow has ended; or it is a green that is too old, or that a notice may have overtaken which was missed.
 func (g *Gateway) outlived(f *finding) bool {
 	switch {
 	case f.overtaken():
@@ -131,5 +131,8 @@ func (g *Gateway) outlived(f *finding) bool {
 	case f.outcome != standard.Verified:
 		return false
 	}
-	return f.record.Status == standard.Green && !f.system.marks.Sure() || !f.validUntil.IsZero() && f.ended(g.now(), g.uptime())
+	if f.record.Status == standard.Green && (!f.system.marks.Sure() || g.uptime()-f.since >= f.system.life.GreenFor()) {
+		return true
+	}
+	return !f.validUntil.IsZero() && f.ended(g.now(), g.uptime())
 }

@@ -28,7 +28,9 @@ func isReferenceRefusal(err error) bool {
 
 func TestTheSameReferenceGetsTheSameAnswerForAMinute(t *testing.T) {
 	bubble(t, func(t *testing.T, open func(Config, ...adapters.Dialect) *Gateway) {
-		g := open(Config{}, system1("sui", green("sui")))
+		p := newPost()
+		p.status = standard.Yellow // lives longer than a reference
+		g := open(Config{}, p)
 		first := verify(t, g, referring("c", "r1", 1))
 		time.Sleep(referenceLife - time.Millisecond)
 		if again := verify(t, g, referring("c", "r1", 1)); again != first {
@@ -131,6 +133,23 @@ func TestARepeatedReferenceServesNoGreenThatMemoryWouldNot(t *testing.T) {
 		time.Sleep(11 * time.Second) // its platform is silent: a notice may have been missed
 		if later := ask(); later.Status != standard.Red {
 			t.Errorf("a green is served from memory although a notice may have been missed: %+v", later)
+		}
+	})
+}
+
+func TestARepeatedReferenceServesAGreenNoLongerThanMemoryWould(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPost()
+		g := openPost(t, p, freshness.Life{Freshness: adapters.Freshness{Green: 10 * time.Second}})
+		first := verify(t, g, referring("c", "r1", 1))
+		p.set(func() { p.status = standard.Red })
+		time.Sleep(10*time.Second - time.Millisecond)
+		if again := verify(t, g, referring("c", "r1", 1)); again != first {
+			t.Errorf("another answer: %+v", again)
+		}
+		time.Sleep(time.Millisecond)
+		if later := verify(t, g, referring("c", "r1", 1)); later.Status != standard.Red {
+			t.Errorf("a green lives longer by its reference than in memory: %+v", later)
 		}
 	})
 }

@@ -32,7 +32,7 @@ func TestAnOrderThatComesDuringASwapIsNotLost(t *testing.T) {
 		ordered := make(chan struct{})
 		go func() {
 			defer close(ordered)
-			done <- g.Operate("sui", wire.ActionOpen)
+			done <- g.Operate(t.Context(), "sui", wire.ActionOpen)
 		}()
 		select {
 		case <-ordered:

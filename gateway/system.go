@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,7 @@ type system struct {
 	identity   standard.System
 	identities map[string]standard.System // by id: its own and those of the further systems that it answers for
 	missing    []string
+	asked      string // the backend's addresses, each quoted, on one line
 	host       *upstream.Host
 	life       freshness.Life
 	marks      *freshness.SystemMarks
@@ -57,6 +59,7 @@ func (g *Gateway) connect(b Backend) (*system, error) {
 		info:     info,
 		identity: standard.System{ID: info.System, Name: info.Name.Zh, Region: info.Region, Provenance: info.Provenance},
 		missing:  missing(b, info),
+		asked:    addressesOf(b),
 		host:     host,
 		life:     lifeOf(b.Life, info.Freshness),
 		marks:    g.marks.Of(info.System, furtherIDs(info)...),
@@ -170,6 +173,15 @@ func missing(b Backend, info adapters.Info) []string {
 		}
 	}
 	return list
+}
+
+// addressesOf writes a backend's addresses on one line.
+func addressesOf(b Backend) string {
+	all := strconv.AppendQuote(nil, b.Endpoint)
+	for _, name := range slices.Sorted(maps.Keys(b.Endpoints)) {
+		all = strconv.AppendQuote(strconv.AppendQuote(all, name), b.Endpoints[name])
+	}
+	return string(all)
 }
 
 // limitsOf gives the limits in force for a backend.

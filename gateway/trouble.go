@@ -17,21 +17,21 @@ const troubleEvery = 10 * time.Second
 // trouble tells of one system's trouble, a line at a time.
 type trouble struct {
 	mu     sync.Mutex
-	told   time.Time
+	next   time.Duration // the uptime at which the next line may be written
 	untold int
 }
 
 // tell logs the reason and what the fault says of itself, which holds no values, and how much was left untold. What an error
 // of another kind says is not known to be free of them, so only its type is told.
-func (t *trouble) tell(log *slog.Logger, s *system, f *finding, err error, now time.Time) {
+func (t *trouble) tell(log *slog.Logger, s *system, f *finding, err error, uptime time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if now.Sub(t.told) < troubleEvery {
+	if uptime < t.next {
 		t.untold++
 		return
 	}
 	log.Warn("backend trouble", "system", s.info.System, "reason", string(f.reason), "what", whatOf(err), "untold", t.untold)
-	t.told, t.untold = now, 0
+	t.next, t.untold = uptime+troubleEvery, 0
 }
 
 func whatOf(err error) string {

@@ -59,7 +59,7 @@ func (l *liar) listen(t *testing.T, tamper bool) (dir string) {
 	if err := os.WriteFile(filepath.Join(dir, gatewayPubFile), pub, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	nonces, err := registry.OpenNonces(filepath.Join(dir, "marks.json"), time.Now)
+	nonces, err := registry.OpenNonces(filepath.Join(dir, "marks.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

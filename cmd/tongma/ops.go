@@ -44,11 +44,12 @@ change needs a reason, and the gateway records who did what, when and why before
   tongma ops drain SYSTEM      ask it nothing new; what is under way or waits already is answered
   tongma ops warm SYSTEM       back into service, slowly: one question at a time, then more as they are answered
   tongma ops auto SYSTEM       back into service
+  tongma ops forget SYSTEM     serve nothing that it has answered so far: it was wrong
   tongma ops log               who did what, when and why
 
 What the gateway remembers of a system that is out of service is still answered: for as long as it is fresh, and then as stale, of
 which a green lets nobody pass. A system that was taken out of service stays out over a restart. Each node of an installation is
-told by itself.
+told by itself, but all of them forget together.
 
 The calls are signed with a key of a caller whose role is operator. Which one, and which gateway, says a file of JSON: operator.json
 of the demo's folder, or the one that --as names.
@@ -209,6 +210,8 @@ it is unavailable (suspended), and the decision is manual. Not even a probe asks
 	{wire.ActionWarm, "Put systems back into service slowly", `Has the gateway ask the systems again: by a probe first, if the system has one, then one question at a time, then more
 as they are answered. It is the way back for a system that has been down, because the whole rush at once could take it down again.`},
 	{wire.ActionAuto, "Put systems back into service", `Has the gateway ask the systems again as its guards see fit.`},
+	{wire.ActionForget, "Serve nothing that the systems have answered so far", `Has the gateway, and every other node of it, serve nothing that the systems have answered so far. It is for answers
+that were wrong: take the systems out of service first, so that no more of them come in.`},
 }
 
 func opsChangeCommand(f *opsFlags, what change) *cobra.Command {

@@ -118,10 +118,11 @@ func (t opsTable) until(word string, at time.Time) string {
 }
 
 var actionWords = map[wire.Action]standard.Text{
-	wire.ActionOpen:  {Zh: "停用 open", En: "open"},
-	wire.ActionDrain: {Zh: "排空 drain", En: "drain"},
-	wire.ActionWarm:  {Zh: "缓慢恢复 warm", En: "warm"},
-	wire.ActionAuto:  {Zh: "恢复 auto", En: "auto"},
+	wire.ActionOpen:   {Zh: "停用 open", En: "open"},
+	wire.ActionDrain:  {Zh: "排空 drain", En: "drain"},
+	wire.ActionWarm:   {Zh: "缓慢恢复 warm", En: "warm"},
+	wire.ActionForget: {Zh: "清空缓存 forget", En: "forget"},
+	wire.ActionAuto:   {Zh: "恢复 auto", En: "auto"},
 }
 
 func (t opsTable) operations(operations []wire.Operation) {

@@ -38,7 +38,7 @@ func (s *Server) checkOrder(o *wire.Order) error {
 	case o.System == "":
 		return &standard.Error{Kind: standard.KindField, Field: "system", What: "name the system"}
 	case !slices.Contains(wire.Actions, o.Action):
-		return &standard.Error{Kind: standard.KindField, Field: "action", What: "must be one of open, drain, warm, auto"}
+		return &standard.Error{Kind: standard.KindField, Field: "action", What: "must be one of open, drain, warm, auto, forget"}
 	case !wire.ValidReason(o.Reason):
 		return &standard.Error{Kind: standard.KindField, Field: "reason", What: "must say why in 1 to 200 characters that can be shown, on one line, with no outer space"}
 	case !known:
@@ -61,7 +61,7 @@ func (s *Server) carryOut(x *call, o *wire.Order) error {
 		s.cfg.Log.LogAttrs(x.r.Context(), slog.LevelError, "operation not recorded, and not done", append(attrs, slog.Any("err", err))...)
 		return wire.Refuse(wire.CodeRecord, "")
 	}
-	if err := s.cfg.Gateway.Operate(o.System, o.Action); err != nil {
+	if err := s.cfg.Gateway.Operate(x.r.Context(), o.System, o.Action); err != nil {
 		return err
 	}
 	s.cfg.Log.LogAttrs(x.r.Context(), slog.LevelWarn, "operation", attrs...)

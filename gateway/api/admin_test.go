@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -50,12 +51,12 @@ type watched struct {
 	err  error
 }
 
-func (w watched) Operate(system string, action wire.Action) error {
+func (w watched) Operate(ctx context.Context, system string, action wire.Action) error {
 	w.seen()
 	if w.err != nil {
 		return w.err
 	}
-	return w.Gateway.Operate(system, action)
+	return w.Gateway.Operate(ctx, system, action)
 }
 
 func TestAnOrderIsRecordedBeforeItIsDone(t *testing.T) {

@@ -69,7 +69,7 @@ func newBench(b testing.TB) *bench {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { g.Close(context.Background()) })
-	nonces, err := registry.OpenNonces(filepath.Join(b.TempDir(), "marks.json"), time.Now)
+	nonces, err := registry.OpenNonces(filepath.Join(b.TempDir(), "marks.json"))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -43,7 +43,7 @@ type Gateway interface {
 	// Tell has a change notice marked, see [gateway.Gateway.Tell]. Its error may be [freshness.ErrFeed].
 	Tell(ctx context.Context, n *freshness.Notice) (freshness.Receipt, error)
 	// Operate does what an operator wants of a system. Its error is a [*standard.Error] if there is no such system.
-	Operate(system string, action wire.Action) error
+	Operate(ctx context.Context, system string, action wire.Action) error
 }
 
 // Config is what a server needs. All of it is required but for Operations.

@@ -61,7 +61,7 @@ func (s *station) Tell(_ context.Context, n *freshness.Notice) (freshness.Receip
 }
 
 // Operate does it as guards do.
-func (s *station) Operate(system string, action wire.Action) error {
+func (s *station) Operate(_ context.Context, system string, action wire.Action) error {
 	s.guard.Mode = map[wire.Action]upstream.Mode{wire.ActionOpen: upstream.ModeOpen, wire.ActionDrain: upstream.ModeDrain}[action]
 	return nil
 }
@@ -145,7 +145,7 @@ func startWith(t testing.TB, with setUp) *station {
 	t.Helper()
 	s := &station{t: t, caller: with.caller, verify: green, tell: inOrder, guard: upstream.Condition{Limit: 64, Retries: 10}, dir: t.TempDir()}
 	s.clock.Store(testTime.UnixMilli())
-	nonces, err := registry.OpenNonces(with.marks, s.now)
+	nonces, err := registry.OpenNonces(with.marks)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,8 @@ func exit(err error) {
 	}
 }
 
-// run measures the rows and prints their figures. Whether they hold does not make an error, only that they could not be measured.
+// run measures the rows and prints their figures. Whether they hold does not make an error, only that one could not be measured; the others are
+// printed all the same.
 func run(asJSON bool, only, profile string) error {
 	b, err := newBench(profile)
 	if err != nil {
@@ -45,6 +46,7 @@ func run(asJSON bool, only, profile string) error {
 	}
 	defer b.close()
 	var figures []figure
+	var faults []error
 	for _, r := range rows {
 		if only != "" && !slices.Contains(strings.Split(only, ","), r.number) {
 			continue
@@ -52,7 +54,8 @@ func run(asJSON bool, only, profile string) error {
 		fmt.Fprintf(os.Stderr, "measuring %s: %s\n", r.number, r.name)
 		measured, err := r.measure(b)
 		if err != nil {
-			return fmt.Errorf("row %s, %s: %w", r.number, r.name, err)
+			faults = append(faults, fmt.Errorf("row %s, %s: %w", r.number, r.name, err))
+			continue
 		}
 		for _, f := range measured {
 			f.Row = r.number
@@ -63,8 +66,8 @@ func run(asJSON bool, only, profile string) error {
 	if asJSON {
 		out := json.NewEncoder(os.Stdout)
 		out.SetIndent("", "  ")
-		return out.Encode(figures)
+		return errors.Join(append(faults, out.Encode(figures))...)
 	}
 	table(os.Stdout, figures)
-	return nil
+	return errors.Join(faults...)
 }

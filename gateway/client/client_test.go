@@ -76,7 +76,7 @@ func (f *far) Tell(_ context.Context, n *freshness.Notice) (freshness.Receipt, e
 }
 
 // Operate takes every system out of service.
-func (f *far) Operate(string, wire.Action) error {
+func (f *far) Operate(context.Context, string, wire.Action) error {
 	f.open.Store(true)
 	return nil
 }
@@ -88,7 +88,7 @@ func (f *far) now() time.Time {
 // restart makes a new server on the same state, as after a crash.
 func (f *far) restart() {
 	f.t.Helper()
-	nonces, err := registry.OpenNonces(filepath.Join(f.dir, "marks.json"), f.now)
+	nonces, err := registry.OpenNonces(filepath.Join(f.dir, "marks.json"))
 	if err != nil {
 		f.t.Fatal(err)
 	}

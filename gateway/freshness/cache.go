@@ -108,9 +108,13 @@ func (p *packed) standing(uptime time.Duration) Standing {
 	return Fresh
 }
 
-// Put remembers e for as long as life and its validity allow, unless a mark has overtaken it. A record without one of the three
-// statuses is not remembered, and what was remembered before it neither: the system no longer says so.
+// Put remembers e for as long as life and its validity allow, unless a mark has overtaken it or what is remembered is younger, as it may be
+// if e comes from another node. A record without one of the three statuses is not remembered, and what was remembered before it
+// neither: the system no longer says so.
 func (c *Cache) Put(key Key, e *Entry, life *Life, marks *SystemMarks) {
+	if held, ok := c.entries.Peek(short(key)); ok && held.since > e.Since.Milliseconds() && !marks.Overtaken(held.began, held.concerns) {
+		return
+	}
 	s := life.spanOf(e)
 	if s.resort <= 0 {
 		c.entries.Remove(short(key))

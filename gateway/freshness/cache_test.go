@@ -304,6 +304,32 @@ func liveHeap() uint64 {
 	return m.HeapAlloc
 }
 
+func TestAnOlderAnswerTakesNoYoungersPlace(t *testing.T) {
+	s := newShelf(t, 10)
+	key, red := Key{1}, sample(1)
+	red.Status = standard.Red
+	older := &Entry{Record: sample(1), ObservedAt: noon, Began: s.marks.Position(), Concerns: s.sui.Concerns("scan", nil, red)}
+	status := func() standard.Status {
+		e, standing := s.Get(key, s.sui)
+		if standing == Absent {
+			return ""
+		}
+		return e.Record.Status
+	}
+	s.up = time.Second
+	s.put(key, red, Life{})
+	s.Put(key, older, &Life{}, s.sui) // another node has had it, and this one looked late
+	if got := status(); got != standard.Red {
+		t.Errorf("after a green that is older there is %q", got)
+	}
+	s.marks.Apply(s.marks.next(), &Notice{System: "suishen", Changes: []Change{{All: true}}})
+	older.Began = s.marks.Position()
+	s.Put(key, older, &Life{}, s.sui) // a clock has it that it is older, a mark that it is not
+	if got := status(); got != standard.Green {
+		t.Errorf("what a mark has overtaken keeps its place: %q", got)
+	}
+}
+
 func TestWhatASystemNoLongerSaysIsNotRemembered(t *testing.T) {
 	s := newShelf(t, 10)
 	key := Key{1}

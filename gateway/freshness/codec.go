@@ -111,7 +111,9 @@ func decode(s string) (*standard.Record, error) {
 
 type writer []byte
 
-func (w *writer) count(n int) { *w = binary.AppendUvarint(*w, uint64(n)) }
+func (w *writer) count(n int) { w.uvarint(uint64(n)) }
+
+func (w *writer) uvarint(n uint64) { *w = binary.AppendUvarint(*w, n) }
 
 func (w *writer) number(n int64) { *w = binary.AppendVarint(*w, n) }
 

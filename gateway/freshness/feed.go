@@ -11,6 +11,9 @@ type Feed interface {
 	// Tell returns when the notice is marked here and nothing can keep it from the other nodes. An error means that it must be
 	// told again, which never harms.
 	Tell(ctx context.Context, n *Notice) (Receipt, error)
+	// Forget does the same with all that is remembered of a system, whatever numbers its platform has come to. It tells nothing of
+	// how the platform is.
+	Forget(ctx context.Context, system string) error
 }
 
 // Receipt says what became of a notice.
@@ -45,6 +48,19 @@ func (l *Local) Tell(_ context.Context, n *Notice) (Receipt, error) {
 	l.marks.Apply(l.marks.next(), whole(n, r))
 	l.marks.Heard(n.System)
 	return r, nil
+}
+
+// Forget implements [Feed].
+func (l *Local) Forget(_ context.Context, system string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.marks.Apply(l.marks.next(), forget(system))
+	return nil
+}
+
+// forget is what marks a whole system without being a notice of its platform: that would have a number.
+func forget(system string) *Notice {
+	return &Notice{System: system, Changes: []Change{{All: true}}}
 }
 
 // receipt compares a notice's number with the last one.

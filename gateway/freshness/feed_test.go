@@ -126,6 +126,27 @@ func TestWhatIsToldIsHeard(t *testing.T) {
 	}
 }
 
+func TestWhatIsToBeForgottenIsNoWordOfThePlatform(t *testing.T) {
+	s := newShop()
+	sui := s.Of("suishen")
+	s.tell(t, Notice{System: "suishen", Seq: 7})
+	sui.Promise(time.Minute)
+	s.up += time.Hour
+	began := s.Position()
+	if err := s.feed.Forget(t.Context(), "suishen"); err != nil {
+		t.Fatal(err)
+	}
+	if !sui.Overtaken(began, sui.Concerns("SCAN", nil, holder("S", "D"))) {
+		t.Error("it is not forgotten")
+	}
+	if sui.Sure() {
+		t.Error("the platform is taken to be there")
+	}
+	if r := s.tell(t, Notice{System: "suishen", Seq: 8}); r != (Receipt{Last: 8}) {
+		t.Errorf("the platform's next notice: %+v", r)
+	}
+}
+
 // TestWhenANoticeIsAcknowledgedItIsMarked tells from many sides at once: no number is lost, and whoever has a receipt finds the mark.
 func TestWhenANoticeIsAcknowledgedItIsMarked(t *testing.T) {
 	const tellers, each = 8, 100

@@ -223,7 +223,7 @@ func (f *follower) place(at Position, n *Notice) {
 		f.marks.pass(at)
 	} else {
 		f.marks.Apply(at, n)
-		if f.live && f.marks.Sure() { // it was told just now
+		if n.Seq > 0 && f.live && f.marks.Sure() { // its platform told it just now
 			f.marks.Heard(n.System)
 		}
 	}

@@ -45,7 +45,7 @@ func (l *Life) spanOf(e *Entry) span {
 		fresh := orDefault(l.Negative, defaultNegative)
 		s = span{fresh, fresh, fresh}
 	case e.Record.Status == standard.Green:
-		s.fresh = orDefault(l.Green, defaultGreen)
+		s.fresh = l.GreenFor()
 		s.revalidate = s.fresh
 	case e.Record.Status == standard.Yellow:
 		s.fresh = orDefault(l.Yellow, defaultYellow)
@@ -66,9 +66,12 @@ func (l *Life) spanOf(e *Entry) span {
 	return span{min(s.fresh, most), min(s.revalidate, most), min(s.resort, most)}
 }
 
+// GreenFor is for how long a green may be served.
+func (l *Life) GreenFor() time.Duration { return orDefault(l.Green, defaultGreen) }
+
 // Longest is the longest time for which any answer of this life is remembered.
 func (l *Life) Longest() time.Duration {
-	fresh := max(orDefault(l.Green, defaultGreen), orDefault(l.Yellow, defaultYellow), orDefault(l.Red, defaultRed))
+	fresh := max(l.GreenFor(), orDefault(l.Yellow, defaultYellow), orDefault(l.Red, defaultRed))
 	return min(maxLife, max(orDefault(l.Negative, defaultNegative), fresh+max(orDefault(l.Revalidate, defaultRevalidate), orDefault(l.IfError, defaultIfError))))
 }
 

@@ -19,7 +19,7 @@ type Position uint64
 // missed one is noticed at the next. One without changes is a heartbeat.
 type Notice struct {
 	System  string // as the platform names it, which has its own numbers: perhaps a further one of those that a dialect answers for
-	Seq     uint64
+	Seq     uint64 // from 1
 	Changes []Change
 }
 

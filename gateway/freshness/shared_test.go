@@ -244,6 +244,36 @@ func TestANoticeReachesEveryNodeWithinASecond(t *testing.T) {
 	redistest.Eventually(t, time.Second, "missed notices mark the whole system", func() bool { return !b.remembers(Key{2}) })
 }
 
+func TestEveryNodeForgetsWhatOneIsToForget(t *testing.T) {
+	s := redistest.Start(t)
+	peers := readyPeers(t, 2, s.Address)
+	a, b := peers[0], peers[1]
+	tellAbout(t, a, 7)
+	b.keep(aKey, b.answer(1))
+	silent := b.marks.Of("suikang")
+	silent.Promise(time.Minute)
+	for _, system := range []string{"suikang", "suishen"} {
+		if err := a.shared.Forget(t.Context(), system); err != nil {
+			t.Fatal(err)
+		}
+	}
+	redistest.Eventually(t, time.Second, "the other node has forgotten it", func() bool { return !b.remembers(aKey) })
+	if !silent.Overdue() {
+		t.Error("a platform that has told nothing is taken to be there")
+	}
+	if got := tellAbout(t, b, 8); got != (Receipt{Last: 8}) {
+		t.Errorf("the platform's next notice: %+v", got)
+	}
+	s.Kill()
+	a.keep(aKey, a.answer(1))
+	if err := a.shared.Forget(t.Context(), "suishen"); !errors.Is(err, ErrFeed) {
+		t.Errorf("without Redis: %v, want ErrFeed", err)
+	}
+	if a.remembers(aKey) {
+		t.Error("without Redis it is not forgotten even here")
+	}
+}
+
 func TestAHeartbeatIsHeardByEveryNodeThatIsThere(t *testing.T) {
 	s := redistest.Start(t)
 	peers := readyPeers(t, 2, s.Address)

@@ -95,7 +95,7 @@ return 1
 `)
 
 // add commits a notice behind a state, in the same epoch or a new one, and gives its position; 0 if something was added meanwhile.
-// A notice that names no system names no change either: it only moves the clock.
+// A notice that names no system names no change either: it only moves the clock. One without a number leaves the last one as it is.
 func (s *Shared) add(ctx context.Context, from state, epoch string, n *Notice, last uint64) (Position, error) {
 	number, at := uint64(1), max(positionAt(s.now()), s.marks.Position()+1)
 	if epoch == from.epoch {
@@ -105,9 +105,13 @@ func (s *Shared) add(ctx context.Context, from state, epoch string, n *Notice, l
 	if err != nil {
 		return 0, err
 	}
+	numbered := n.System
+	if n.Seq == 0 {
+		numbered = ""
+	}
 	keep := positionAt(time.UnixMilli(s.marks.life().Milliseconds()))
 	done, err := commit.Run(ctx, s.feed, []string{s.state, s.stream, s.seqs}, from.epoch, from.number, epoch, number, at.id(),
-		payload, maxStream, (max(at, keep) - keep).id(), n.System, last).Int()
+		payload, maxStream, (max(at, keep) - keep).id(), numbered, last).Int()
 	if err != nil || done == 0 {
 		return 0, err
 	}
@@ -131,43 +135,61 @@ func (s *Shared) newEpoch() string {
 var errSecret = errors.New("the notices in Redis are sealed under another secret: give all nodes the same one, or this gateway a prefix of its own")
 
 // Tell implements [Feed]. Until Redis takes the notice, its whole system is marked here and the error is [ErrFeed].
-func (s *Shared) Tell(ctx context.Context, n *Notice) (Receipt, error) {
+func (s *Shared) Tell(ctx context.Context, n *Notice) (r Receipt, err error) {
+	err = s.tell(ctx, n.System, func(ctx context.Context, from state) (Position, error) {
+		last, err := s.feed.HGet(ctx, s.seqs, n.System).Uint64()
+		if err != nil && !errors.Is(err, redis.Nil) {
+			return 0, err
+		}
+		r = receipt(n.Seq, last, err == nil)
+		return s.add(ctx, from, from.epoch, whole(n, r), r.Last)
+	})
+	if err != nil {
+		return Receipt{}, err
+	}
+	return r, nil
+}
+
+// Forget implements [Feed], like [Shared.Tell].
+func (s *Shared) Forget(ctx context.Context, system string) error {
+	return s.tell(ctx, system, func(ctx context.Context, from state) (Position, error) {
+		return s.add(ctx, from, from.epoch, forget(system), 0)
+	})
+}
+
+// tell has add put a notice about a system into the stream, and waits until it is marked here. If that cannot be, the whole system is.
+func (s *Shared) tell(ctx context.Context, system string, add func(context.Context, state) (Position, error)) error {
 	within, cancel := context.WithTimeout(ctx, tellTime)
 	defer cancel()
-	r, err := s.tell(within, n)
+	err := s.addLast(within, add)
 	if err == nil {
-		return r, nil
+		return nil
 	}
 	s.order.Lock()
 	s.era.Store(nil) // positions of this node's own making must not leave it
-	s.marks.Apply(s.marks.next(), &Notice{System: n.System, Changes: []Change{{All: true}}})
+	s.marks.Apply(s.marks.next(), forget(system))
 	s.order.Unlock()
-	return Receipt{}, fmt.Errorf("%w: %w", ErrFeed, err)
+	return fmt.Errorf("%w: %w", ErrFeed, err)
 }
 
-// tell adds n behind what the follower has heard, because that is certain, as soon as this is all there is.
-func (s *Shared) tell(ctx context.Context, n *Notice) (Receipt, error) {
+// addLast adds behind what the follower has heard, because that is certain, as soon as this is all there is.
+func (s *Shared) addLast(ctx context.Context, add func(context.Context, state) (Position, error)) error {
 	for {
 		if err := s.await(ctx, 0); err != nil {
-			return Receipt{}, err
+			return err
 		}
 		from, moved := s.heard()
-		last, err := s.feed.HGet(ctx, s.seqs, n.System).Uint64()
-		if err != nil && !errors.Is(err, redis.Nil) {
-			return Receipt{}, err
-		}
-		r := receipt(n.Seq, last, err == nil)
-		at, err := s.add(ctx, from, from.epoch, whole(n, r), r.Last)
+		at, err := add(ctx, from)
 		if err != nil {
-			return Receipt{}, err
+			return err
 		}
 		if at != 0 {
-			return r, s.await(ctx, at)
+			return s.await(ctx, at)
 		}
 		select {
 		case <-moved:
 		case <-ctx.Done():
-			return Receipt{}, ctx.Err()
+			return ctx.Err()
 		}
 	}
 }
@@ -206,6 +228,7 @@ const (
 func packNotice(n *Notice) []byte {
 	w := writer{}
 	w.texts(n.System)
+	w.uvarint(n.Seq)
 	w.count(len(n.Changes))
 	for i := range n.Changes {
 		c := &n.Changes[i]
@@ -224,14 +247,14 @@ func packNotice(n *Notice) []byte {
 		}
 	}
 	if len(w) > maxChanges {
-		return packNotice(&Notice{System: n.System, Changes: []Change{{All: true}}})
+		return packNotice(&Notice{System: n.System, Seq: n.Seq, Changes: []Change{{All: true}}})
 	}
 	return w
 }
 
 func unpackNotice(packed []byte) (*Notice, error) {
 	in := reader{rest: string(packed)}
-	n := &Notice{System: in.text()}
+	n := &Notice{System: in.text(), Seq: in.uvarint()}
 	if count := in.count(); count > 0 {
 		n.Changes = make([]Change, count)
 	}

@@ -84,7 +84,7 @@ func newFar(t testing.TB) *far {
 	t.Helper()
 	f := &far{t: t, key: newKey(t), caller: newKey(t)}
 	now := func() time.Time { return time.Now().Add(f.ahead) }
-	nonces, err := registry.OpenNonces(filepath.Join(t.TempDir(), "marks.json"), now)
+	nonces, err := registry.OpenNonces(filepath.Join(t.TempDir(), "marks.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,7 +65,7 @@ func New(cfg *Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	nonces, err := registry.OpenNonces(filepath.Join(cfg.State, marksFile), time.Now)
+	nonces, err := registry.OpenNonces(filepath.Join(cfg.State, marksFile))
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func hold(g *gateway.Gateway, held map[string]wire.Operation, log *slog.Logger) 
 	for _, id := range slices.Sorted(maps.Keys(held)) {
 		op := held[id]
 		told := log.With("system", id, "action", op.Action, "party", op.By, "since", op.At)
-		if err := g.Operate(id, op.Action); err != nil {
+		if err := g.Operate(context.Background(), id, op.Action); err != nil {
 			told.Warn("an operator has taken a system out of service that is not there any more")
 			continue
 		}

@@ -27,13 +27,14 @@ var (
 )
 
 // Nonces remembers which nonces each caller used during the last six minutes and forgets none before. It keeps a keyed 64-bit hash of
-// each: two nonces that hash alike (one chance in 10^12 at a million kept) look like a replay, never the other way round.
-// It is safe for concurrent use.
+// each: two nonces that hash alike (one chance in 10^12 at a million kept) look like a replay, never the other way round. What is
+// forgotten leaves the highest time at which a request had it: at or below that nothing is accepted any more, so that a clock that is set
+// back opens no way for requests that were accepted already. It is safe for concurrent use.
 type Nonces struct {
-	now   func() time.Time
-	marks *marks
-	limit int
-	seed  maphash.Seed
+	uptime func() time.Duration // since it was opened: no clock that can be set
+	marks  *marks
+	limit  int
+	seed   maphash.Seed
 
 	mu      sync.RWMutex
 	callers map[string]*callerNonces
@@ -41,22 +42,31 @@ type Nonces struct {
 
 // callerNonces is what is remembered of one caller.
 type callerNonces struct {
-	mu    sync.Mutex
-	count int
-	age   int64                            // index of the youngest generation's time span
-	seen  [generations]map[uint64]struct{} // seen[i] holds the span with index ≡ i (mod generations)
-	mark  time.Time                        // times up to it are covered on disk
+	mu      sync.Mutex
+	count   int
+	age     int64                   // index of the youngest generation's time span
+	seen    [generations]generation // seen[i] is that of the span with index ≡ i (mod generations)
+	dropped time.Time               // the highest time in the generations that were dropped
+	mark    time.Time               // times up to it are covered on disk
+}
+
+// generation is the nonces that were used within one span.
+type generation struct {
+	nonces  map[uint64]struct{}
+	highest time.Time // of their requests
 }
 
 // OpenNonces makes an empty store that is safe over a restart: the file at path keeps how far each caller's time had come. The file
 // need not exist yet, its folder must. One that cannot be read is an error, because forgetting it would allow replays. It is
 // for one process at a time: a second one would not see what the first goes on to accept.
-func OpenNonces(path string, now func() time.Time) (*Nonces, error) {
+func OpenNonces(path string) (*Nonces, error) {
 	marks, err := openMarks(path)
 	if err != nil {
 		return nil, err
 	}
-	return &Nonces{now: now, marks: marks, limit: maxNonces, seed: maphash.MakeSeed(), callers: map[string]*callerNonces{}}, nil
+	start := time.Now()
+	uptime := func() time.Duration { return time.Since(start) }
+	return &Nonces{uptime: uptime, marks: marks, limit: maxNonces, seed: maphash.MakeSeed(), callers: map[string]*callerNonces{}}, nil
 }
 
 // Floor gives the time at or below which nothing is accepted from a caller since this process started, the zero time if
@@ -68,7 +78,7 @@ func (n *Nonces) Floor(caller string) time.Time { return n.marks.floorOf(caller)
 func (n *Nonces) Take(caller, nonce string, at time.Time) error {
 	c := n.of(caller)
 	hash := maphash.String(n.seed, nonce)
-	covered, err := c.take(hash, at, n.now().UnixNano()/int64(generationSpan), n.limit)
+	covered, err := c.take(hash, at, int64(n.uptime()/generationSpan), n.limit)
 	if err != nil || covered {
 		return err
 	}
@@ -102,32 +112,41 @@ func (c *callerNonces) take(hash uint64, at time.Time, age int64, limit int) (co
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.grow(age)
-	for _, seen := range c.seen {
-		if _, used := seen[hash]; used {
+	if !at.After(c.dropped) {
+		return false, ErrReplayed // or it may be
+	}
+	for i := range c.seen {
+		if _, used := c.seen[i].nonces[hash]; used {
 			return false, ErrReplayed
 		}
 	}
 	if c.count >= limit {
 		return false, ErrFull
 	}
-	i := int(c.age % generations)
-	if c.seen[i] == nil {
-		c.seen[i] = map[uint64]struct{}{}
+	seen := &c.seen[c.age%generations]
+	if seen.nonces == nil {
+		seen.nonces = map[uint64]struct{}{}
 	}
-	c.seen[i][hash] = struct{}{}
+	seen.nonces[hash] = struct{}{}
+	if at.After(seen.highest) {
+		seen.highest = at
+	}
 	c.count++
 	return !at.After(c.mark), nil
 }
 
-// grow drops the generations that are too old now. A clock that goes back drops nothing.
+// grow drops the generations that are too old now.
 func (c *callerNonces) grow(age int64) {
 	if age <= c.age {
 		return
 	}
 	for i := max(c.age+1, age-generations+1); i <= age; i++ {
-		slot := i % generations
-		c.count -= len(c.seen[slot])
-		c.seen[slot] = nil
+		old := &c.seen[i%generations]
+		if old.highest.After(c.dropped) {
+			c.dropped = old.highest
+		}
+		c.count -= len(old.nonces)
+		*old = generation{}
 	}
 	c.age = age
 }

@@ -23,12 +23,16 @@ func newClock() *clock {
 func (c *clock) now() time.Time        { return time.UnixMilli(c.ms.Load()) }
 func (c *clock) pass(by time.Duration) { c.ms.Add(by.Milliseconds()) }
 
+// uptime is what the clock says: as it was never set, all its time has passed.
+func (c *clock) uptime() time.Duration { return time.Duration(c.ms.Load()) * time.Millisecond }
+
 func newTestNonces(t testing.TB, c *clock) *Nonces {
 	t.Helper()
-	n, err := OpenNonces(filepath.Join(t.TempDir(), "marks.json"), c.now)
+	n, err := OpenNonces(filepath.Join(t.TempDir(), "marks.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	n.uptime = c.uptime
 	return n
 }
 
@@ -69,6 +73,30 @@ func TestNoncesAreForgottenInTheEnd(t *testing.T) {
 	}
 	if got := n.of("gate").count; got != 1 {
 		t.Errorf("%d nonces are kept, want 1", got)
+	}
+}
+
+// A clock that is set back makes times new that have been. What is forgotten by then must not be accepted again.
+func TestAForgottenNonceIsNotAcceptedThoughTheClockIsSetBack(t *testing.T) {
+	c := newClock()
+	n := newTestNonces(t, c)
+	early, late := c.now(), c.now().Add(time.Minute)
+	if err := errors.Join(n.Take("gate", "0123456789abcdef", late), n.Take("gate", "fedcba9876543210", early)); err != nil {
+		t.Fatal(err)
+	}
+	c.pass(time.Hour)
+	for _, at := range []time.Time{early, late} {
+		for _, nonce := range []string{"0123456789abcdef", "fedcba9876543210"} {
+			if err := n.Take("gate", nonce, at); !errors.Is(err, ErrReplayed) {
+				t.Errorf("the request of %v again: %v, want ErrReplayed", at, err)
+			}
+		}
+	}
+	if err := n.Take("gate", "0123456789abcdef", late.Add(time.Millisecond)); err != nil {
+		t.Errorf("a later request: %v", err)
+	}
+	if err := n.Take("officer", "0123456789abcdef", early); err != nil {
+		t.Errorf("another caller: %v", err)
 	}
 }
 
@@ -118,12 +146,11 @@ func TestOneOfManyEqualRequestsPasses(t *testing.T) {
 }
 
 func TestARequestPassesOnlyWhenItsMarkIsStored(t *testing.T) {
-	c := newClock()
 	dir := filepath.Join(t.TempDir(), "state")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	n, err := OpenNonces(filepath.Join(dir, "marks.json"), c.now)
+	n, err := OpenNonces(filepath.Join(dir, "marks.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

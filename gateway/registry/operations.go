@@ -95,7 +95,7 @@ func (o *Operations) take(op wire.Operation) {
 	switch op.Action {
 	case wire.ActionOpen, wire.ActionDrain:
 		o.held[op.System] = op
-	default:
+	case wire.ActionWarm, wire.ActionAuto:
 		delete(o.held, op.System)
 	}
 }

@@ -300,9 +300,9 @@ func (w *world) swaps(ctx context.Context, t *testing.T, g *gateway.Gateway) {
 func (w *world) operates(ctx context.Context, g *gateway.Gateway) {
 	for nap(ctx, 150*time.Millisecond) == nil {
 		system := ourSystems[rand.IntN(2)]
-		g.Operate(system, wire.Actions[rand.IntN(len(wire.Actions))]) // one that is not there needs none
+		g.Operate(ctx, system, wire.Actions[rand.IntN(len(wire.Actions))]) // one that is not there needs none
 		nap(ctx, 20*time.Millisecond)
-		g.Operate(system, wire.ActionWarm)
+		g.Operate(ctx, system, wire.ActionWarm)
 	}
 }
 

@@ -237,8 +237,8 @@ func (s *soak) swaps(ctx context.Context) {
 func (s *soak) operates(ctx context.Context) {
 	often(ctx, 5*time.Second, func() {
 		system := s.box.Systems()[rand.IntN(len(s.urls))]
-		s.g.Operate(system, wire.Actions[rand.IntN(len(wire.Actions))])
+		s.g.Operate(ctx, system, wire.Actions[rand.IntN(len(wire.Actions))])
 		nap(ctx, time.Second)
-		s.g.Operate(system, wire.ActionWarm)
+		s.g.Operate(ctx, system, wire.ActionWarm)
 	})
 }
