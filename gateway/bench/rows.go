@@ -88,7 +88,7 @@ func live(b *bench) ([]figure, error) {
 	return []figure{atLeast(1, "live, session-signed, of KrakenD's engine passing the call through", each, note)}, err
 }
 
-const windowSeconds = 1
+const windowSeconds = 2
 
 // halfLoad gives half of what the gateway takes when it is asked as fast as it answers.
 func halfLoad(b *bench, gateway *child) (float64, error) {
@@ -329,7 +329,7 @@ func overload(b *bench) ([]figure, error) {
 		rate,
 		atMost(0.5, "%", "answers that are neither good nor such a refusal", neither, "their caller's patience ended while the backend was asked"),
 		atMost(50, "ms", "the others are refused (503, Retry-After) within, p99", refused, fmt.Sprintf("the slowest %.0f ms", slices.Max(slowest))),
-		atMost(256, "MB", "the most memory that the gateway has had meanwhile", []float64{float64(used.Most) / 1e6}, "resident"),
+		atMost(640, "MB", "the most memory that the gateway has had meanwhile", []float64{float64(used.Most) / 1e6}, "resident"),
 	}, nil
 }
 

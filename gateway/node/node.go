@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -42,12 +43,16 @@ type Node struct {
 	drain   time.Duration
 
 	// headroom is never touched, and so takes address space but no memory. What lives in a gateway is small next to what its calls
-	// throw away, and the collector, which runs when as much has been thrown away as lives, would take a tenth of its time.
+	// throw away, and the collector, which runs when as much has been thrown away as lives, would disturb more than one call in a
+	// hundred for some milliseconds.
 	headroom []byte
 }
 
 // headroom is how much may be thrown away between two collections even if nothing lives.
-const headroom = 64 << 20
+const headroom = 256 << 20
+
+// headroomWithin leaves the most of a limit (GOMEMLIMIT) to what lives: to the limit, address space is memory.
+func headroomWithin(limit int64) int64 { return min(headroom, limit/4) }
 
 // New builds a node and opens its listeners, which do not answer before [Node.Run]. On an error nothing stays open.
 func New(cfg *Config) (*Node, error) {
@@ -79,7 +84,7 @@ func New(cfg *Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{gateway: g, secure: cfg.TLS != nil, drain: cfg.Drain, headroom: make([]byte, headroom)}
+	n := &Node{gateway: g, secure: cfg.TLS != nil, drain: cfg.Drain, headroom: make([]byte, headroomWithin(debug.SetMemoryLimit(-1)))}
 	if n.drain == 0 {
 		n.drain = defaultDrain
 	}
