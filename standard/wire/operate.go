@@ -15,10 +15,10 @@ type Action string
 // The actions. The first three are modes that hold until another takes their place, over restarts too; warm is the way from open or drain back to auto
 // for a system that has been in trouble; forget leaves the mode as it is.
 const (
-	ActionAuto  Action = "auto"  // ask it, as its guards see fit
-	ActionOpen  Action = "open"  // ask it nothing: its breaker is open until an operator says otherwise
-	ActionDrain Action = "drain" // ask it nothing new; what is under way or waits already is answered
-	ActionWarm  Action = "warm"  // auto again, but slowly: a probe first where there is one, then one question at a time, then more
+	ActionAuto   Action = "auto"   // ask it, as its guards see fit
+	ActionOpen   Action = "open"   // ask it nothing: its breaker is open until an operator says otherwise
+	ActionDrain  Action = "drain"  // ask it nothing new; what is under way or waits already is answered
+	ActionWarm   Action = "warm"   // auto again, but slowly: a probe first where there is one, then one question at a time, then more
 	ActionForget Action = "forget" // serve nothing that it has answered so far, here or on any other node
 )
 
