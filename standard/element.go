@@ -125,4 +125,7 @@ var Elements = []Element{
 	{"decision.reason", Text{"判定理由", "reason of the decision"}, "", "object", "", SeenByAll, FromProfile},
 	{"decision.reason.zh", Text{"中文理由", "reason in Chinese"}, "", formatText, "", SeenByAll, FromProfile},
 	{"decision.reason.en", Text{"英文理由", "reason in English"}, "", formatText, "", SeenByAll, FromProfile},
+	{"evidence", Text{"存证", "where it is kept that this was answered"}, "", "object", "", SeenByAll, FromProfile},
+	{"evidence.log", Text{"存证日志", "name of the log"}, "", "1 to 64 characters", "", SeenByAll, FromProfile},
+	{"evidence.entry", Text{"存证编号", "id of the entry"}, "", "ULID, 26 characters", "", SeenByAll, FromProfile},
 }

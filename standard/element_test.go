@@ -21,6 +21,9 @@ func members(of reflect.Type, prefix string, paths map[string]bool) {
 		return
 	}
 	for i := range of.NumField() {
+		if !of.Field(i).IsExported() {
+			continue
+		}
 		name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
 		path := prefix + name
 		if of.Field(i).Type.Kind() == reflect.Slice && of.Field(i).Type.Elem().Kind() != reflect.Uint8 {

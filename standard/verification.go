@@ -46,6 +46,15 @@ type Verification struct {
 	Others    []Other    `json:"others,omitempty"`
 	Freshness *Freshness `json:"freshness,omitempty"`
 	Decision  Decision   `json:"decision"`
+	Evidence  *Evidence  `json:"evidence,omitempty"` // of a gateway that keeps evidence
+
+	settled []byte // see Settle
+}
+
+// Evidence (存证) says where the gateway has kept that it gave this answer, and by which id its proof is asked for.
+type Evidence struct {
+	Log   string `json:"log"`
+	Entry string `json:"entry"`
 }
 
 // Freshness says how old an answer is. ObservedAt is when the backend request began.

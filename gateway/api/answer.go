@@ -56,7 +56,7 @@ func (e *envelope) write(code, message string, data any, id string) error {
 
 func (e *envelope) writeData(data any) error {
 	if v, ok := data.(*standard.Verification); ok {
-		b, err := appendVerification(e.AvailableBuffer(), v)
+		b, err := v.AppendJSON(e.AvailableBuffer())
 		e.Write(b)
 		return err
 	}

@@ -1,4 +1,4 @@
-package api
+package standard_test
 
 import (
 	"bytes"
@@ -32,7 +32,7 @@ func anyVerification() *rapid.Generator[standard.Verification] {
 
 func writtenAsEncodingJSONDoes(t *rapid.T) {
 	v := anyVerification().Draw(t, "verification")
-	got, err := appendVerification([]byte("before"), &v)
+	got, err := v.AppendJSON([]byte("before"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestWhatHasNoTimeIsAnError(t *testing.T) {
 		"a time":                    {Freshness: &standard.Freshness{ObservedAt: late}},
 		"a time among what is rare": {Health: &standard.Health{Nucleic: &standard.Test{SampledAt: late}}},
 	} {
-		if _, err := appendVerification(nil, &v); err == nil {
+		if _, err := v.AppendJSON(nil); err == nil {
 			t.Errorf("%s beyond the year 9999 was written", name)
 		}
 	}

@@ -1,4 +1,4 @@
-package api
+package standard
 
 import (
 	"encoding/json"
@@ -6,11 +6,18 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
-
-	"tongma/standard"
 )
 
-// object is a JSON object that is being written. Verifications are written by hand, because they are most of what this package
+// Settle fixes the text of v, which must not be changed any more, and gives it: whoever writes v later writes just this.
+func (v *Verification) Settle() ([]byte, error) {
+	text, err := v.AppendJSON(nil)
+	if err == nil {
+		v.settled = text
+	}
+	return text, err
+}
+
+// object is a JSON object that is being written. Verifications are written by hand, because they are most of what a gateway
 // sends and encoding/json took a seventh of an answer from memory. A test holds what is written against encoding/json, so
 // that no member can be forgotten.
 type object struct {
@@ -18,8 +25,12 @@ type object struct {
 	err  error // the first one
 }
 
-// appendVerification writes v as encoding/json does.
-func appendVerification(to []byte, v *standard.Verification) ([]byte, error) {
+// AppendJSON appends v as encoding/json writes it: the text that an answer has as its data, and whose SM3 stands in the evidence. The error says
+// that a time has no such text.
+func (v *Verification) AppendJSON(to []byte) ([]byte, error) {
+	if v.settled != nil {
+		return append(to, v.settled...), nil
+	}
 	o := &object{json: append(to, '{')}
 	o.text("id", v.ID)
 	o.text("salt", v.Salt)
@@ -30,7 +41,7 @@ func appendVerification(to []byte, v *standard.Verification) ([]byte, error) {
 		if r.RetryAfterMs != 0 {
 			o.number("retryAfterMs", r.RetryAfterMs)
 		}
-		o.both(standard.Text{Zh: r.Zh, En: r.En})
+		o.both(Text{Zh: r.Zh, En: r.En})
 		o.end()
 	}
 	o.textIfAny("status", string(v.Status))
@@ -64,10 +75,16 @@ func appendVerification(to []byte, v *standard.Verification) ([]byte, error) {
 	o.both(v.Decision.Reason)
 	o.end()
 	o.end()
+	if e := v.Evidence; e != nil {
+		o.begin("evidence")
+		o.text("log", e.Log)
+		o.text("entry", e.Entry)
+		o.end()
+	}
 	return append(o.json, '}'), o.err
 }
 
-func (o *object) system(s *standard.System) {
+func (o *object) system(s *System) {
 	o.begin("system")
 	o.text("id", s.ID)
 	o.text("name", s.Name)
@@ -79,7 +96,7 @@ func (o *object) system(s *standard.System) {
 	o.end()
 }
 
-func (o *object) holder(h *standard.Holder) {
+func (o *object) holder(h *Holder) {
 	o.begin("holder")
 	o.textIfAny("name", h.Name)
 	o.textIfAny("sex", h.Sex)
@@ -95,7 +112,7 @@ func (o *object) holder(h *standard.Holder) {
 	o.end()
 }
 
-func (o *object) both(t standard.Text) {
+func (o *object) both(t Text) {
 	o.text("zh", t.Zh)
 	o.text("en", t.En)
 }
