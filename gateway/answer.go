@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"time"
 
 	"tongma/gateway/policy"
@@ -14,8 +15,8 @@ type answered struct {
 	freshness    standard.Freshness
 }
 
-// answer decides on a finding and shows of it what the caller may see.
-func (g *Gateway) answer(call *Call, f finding) *standard.Verification {
+// answer decides on a finding and shows of it what the caller may see. It returns when it is kept that this was answered.
+func (g *Gateway) answer(ctx context.Context, call *Call, f finding) (*standard.Verification, error) {
 	now := g.now()
 	if !f.validUntil.IsZero() && f.ended(now, g.uptime()) {
 		f = because(f.system, standard.ReasonScanExpired)
@@ -37,8 +38,11 @@ func (g *Gateway) answer(call *Call, f finding) *standard.Verification {
 		}
 	}
 	v.Decision = policy.Decide(v)
+	if err := g.keep(ctx, call, v, &f, now); err != nil {
+		return nil, err
+	}
 	g.meters.answered(v, f.from)
-	return v
+	return v, nil
 }
 
 // verified fills in what only a verified answer has.

@@ -35,6 +35,8 @@ type Config struct {
 	// oldest are forgotten early.
 	References int
 
+	Evidence Evidence // nil: none is kept
+
 	Now     func() time.Time      // nil: time.Now
 	Uptime  func() time.Duration  // by which ages are measured, whatever happens to the clock; nil: since New
 	Log     *slog.Logger          // nil: nothing is logged
@@ -76,6 +78,8 @@ type Gateway struct {
 	flights    *flights
 	references *references
 	identities *identities
+	evidence   Evidence      // nil: none is kept
+	kept       time.Duration // of the caller's patience, for what follows a finding
 	meters     *meters
 	now        func() time.Time
 	uptime     func() time.Duration
@@ -109,9 +113,14 @@ func New(config Config) (*Gateway, error) {
 		flights:    newFlights(),
 		references: references,
 		identities: newIdentities(rand.Reader),
+		evidence:   config.Evidence,
+		kept:       answerTime,
 		now:        config.Now,
 		uptime:     config.Uptime,
 		log:        config.Log,
+	}
+	if g.evidence != nil {
+		g.kept += keepTime
 	}
 	if g.meters, err = newMeters(config.Metrics, g); err != nil {
 		return nil, err

@@ -119,7 +119,11 @@ func TestAGreenThatEndsWhileItsCallerWaitsIsExpired(t *testing.T) {
 		outcome standard.Outcome
 	}{{time.Millisecond, standard.Verified}, {0, standard.Expired}, {-time.Hour, standard.Expired}} {
 		found.validUntil = now.Add(c.left)
-		if v := g.answer(&call, found); v.Outcome != c.outcome || (v.Decision.Action == standard.Pass) != (c.outcome == standard.Verified) {
+		v, err := g.answer(t.Context(), &call, found)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.Outcome != c.outcome || (v.Decision.Action == standard.Pass) != (c.outcome == standard.Verified) {
 			t.Errorf("with %s left: %+v", c.left, v)
 		}
 	}

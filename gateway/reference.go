@@ -119,7 +119,8 @@ func (g *Gateway) repeat(ctx context.Context, call *Call, held *reference, deadl
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return g.answer(call, because(nil, standard.ReasonPatience)), false, nil
+	answer, err = g.answer(ctx, call, because(nil, standard.ReasonPatience))
+	return answer, false, err
 }
 
 // outlived says whether what was found may not be served from memory any more: a change notice has overtaken it; what the scan or its

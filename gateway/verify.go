@@ -13,8 +13,9 @@ import (
 
 const (
 	defaultPatience = 2500 * time.Millisecond
-	// answerTime is kept back from the caller's patience to decide, sign and send.
+	// answerTime is kept back from the caller's patience to decide, sign and send, keepTime to have it on disk before.
 	answerTime = 10 * time.Millisecond
+	keepTime   = 40 * time.Millisecond
 )
 
 // finding is what became of one call before it is decided: what a system said, or why it said nothing.
@@ -50,13 +51,13 @@ func because(s *system, reason standard.ReasonCode) finding {
 }
 
 // Verify answers one call within the request's patience. The answer may be shared with other calls: do not change it. The error is a
-// [*standard.Error] if the request is wrong, or [ErrClosed].
+// [*standard.Error] if the request is wrong, an [*Overload], [ErrEvidence] or [ErrClosed].
 func (g *Gateway) Verify(ctx context.Context, call Call) (*standard.Verification, error) {
 	begin := time.Now() // patience is measured by no clock that can be set
 	if err := call.Request.Check(g.now()); err != nil {
 		return nil, err
 	}
-	deadline := begin.Add(patience(call.Request) - answerTime)
+	deadline := begin.Add(patience(call.Request) - g.kept)
 	if call.Request.Reference != "" {
 		return g.verifyOnce(ctx, &call, deadline)
 	}
@@ -93,7 +94,8 @@ func (g *Gateway) verify(ctx context.Context, call *Call, deadline time.Time) (*
 			return nil, finding{}, err
 		}
 	}
-	return g.answer(call, found), found, nil
+	v, err := g.answer(ctx, call, found)
+	return v, found, err
 }
 
 // recognise finds the system to ask and keeps it open until its caller leaves it. One that was closed since the catalogue was looked

@@ -1,6 +1,7 @@
 package standard
 
 import (
+	"cmp"
 	"strings"
 	"time"
 )
@@ -121,3 +122,17 @@ func upperASCII(s string) string {
 		return r
 	}, s)
 }
+
+// Document gives the document that the holder of a record has, if the record tells its whole number. Without a type it is that of a resident. A
+// birth date in the number is the system's own affair: it may be after today.
+func (h *Holder) Document() (Document, bool) {
+	d := Document{Type: cmp.Or(h.IDType, "01"), Number: h.IDNumber}
+	number, err := d.CheckNumber(anyTime)
+	if err != nil || strings.Contains(number, "*") {
+		return Document{}, false
+	}
+	return Document{Type: d.Type, Number: number}, true
+}
+
+// anyTime is a day before which everybody was born.
+var anyTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)

@@ -139,7 +139,7 @@ func send(w http.ResponseWriter, code *wire.Code, mediaType []string, body []byt
 	h["Content-Type"] = mediaType
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	h["Cache-Control"] = noStore
-	again := code.Status == http.StatusTooManyRequests || code == wire.CodeOverloaded || code == wire.CodeFeed
+	again := code.Status == http.StatusTooManyRequests || code == wire.CodeOverloaded || code == wire.CodeFeed || code == wire.CodeEvidence
 	if again && h["Retry-After"] == nil {
 		h["Retry-After"] = aSecond
 	}

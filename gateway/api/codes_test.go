@@ -136,6 +136,7 @@ var mistakes = []mistake{
 		s.verify = func(context.Context, gateway.Call) (*standard.Verification, error) { panic("secret inside") }
 	}, code: wire.CodeInternal, signed: true},
 	{name: "gateway closed", set: refusing(gateway.ErrClosed), code: wire.CodeDraining, signed: true},
+	{name: "no evidence", set: refusing(fmt.Errorf("%w: the disk is full", gateway.ErrEvidence)), code: wire.CodeEvidence, signed: true},
 	{name: "overloaded", set: func(s *station) { s.running.Store(maxRunning) }, code: wire.CodeOverloaded},
 }
 

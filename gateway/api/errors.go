@@ -38,6 +38,8 @@ func (s *Server) refusal(id string, err error) *wire.Refusal {
 		return wire.Refuse(wire.CodeDraining, "")
 	case errors.Is(err, freshness.ErrFeed):
 		return wire.Refuse(wire.CodeFeed, "")
+	case errors.Is(err, gateway.ErrEvidence): // logged where it is known what is wrong
+		return wire.Refuse(wire.CodeEvidence, "")
 	}
 	if !errors.Is(err, errPanic) { // logged already, with its place
 		s.cfg.Log.Error("a call failed", "requestId", id, "err", err)

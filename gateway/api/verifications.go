@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/sync/errgroup"
@@ -103,7 +104,11 @@ func (x *call) item(body []byte) any {
 	if err != nil {
 		return x.refusedItem(err)
 	}
-	return v
+	text, err := v.AppendJSON(nil)
+	if err != nil {
+		return x.refusedItem(err)
+	}
+	return json.RawMessage(text) // as it stands in the evidence
 }
 
 // tryItem runs beside the call, so it has to catch its own panics.

@@ -1,7 +1,6 @@
 package freshness
 
 import (
-	"cmp"
 	"hash/maphash"
 	"strings"
 	"sync"
@@ -250,7 +249,7 @@ func (s *SystemMarks) Concerns(scan string, document *standard.Document, record 
 func folded(number string) string { return strings.ToUpper(number) }
 
 // numberOf gives the number of the holder's document as notices name it: that in the question has been checked already, one in a record
-// need not be whole, or written as on the document. Without a type it is one of a resident, or nobody knows.
+// need not be whole, or written as on the document.
 func numberOf(document *standard.Document, record *standard.Record) (string, bool) {
 	switch {
 	case document != nil:
@@ -258,13 +257,9 @@ func numberOf(document *standard.Document, record *standard.Record) (string, boo
 	case record == nil:
 		return "", false
 	}
-	kind := cmp.Or(record.Holder.IDType, "01")
-	number, err := standard.Document{Type: kind, Number: record.Holder.IDNumber}.CheckNumber(anyTime)
-	return number, err == nil && !strings.Contains(number, "*")
+	own, ok := record.Holder.Document()
+	return own.Number, ok
 }
-
-// anyTime is for checks of what a system says: a birth date after today is its own affair.
-var anyTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
 // Overtaken says whether a mark concerns an answer whose backend request began at a position. A mark of a holder or a document
 // concerns whatever does not tell whose it is.

@@ -61,6 +61,7 @@ var (
 	CodeOverloaded = &Code{"50303", 503, "overloaded", "网关过载", "the gateway is overloaded", "wait as long as Retry-After says"}
 	CodeFeed       = &Code{"50304", 503, "feed", "变更通知未能送达所有节点", "the notice could not be given to every node", "wait as long as Retry-After says, then send the same notice with the same seq"}
 	CodeRecord     = &Code{"50305", 503, "record", "操作无法记录，未执行", "the operation cannot be recorded, so it was not done", "have the gateway's state folder mended, its log says what is wrong; then repeat it"}
+	CodeEvidence   = &Code{"50306", 503, "evidence", "核验结果无法存证，因此未作答", "the answer cannot be kept in the evidence, so it was not given", "ask again after Retry-After, at another node if there is one; the gateway's log says what is wrong"}
 )
 
 // Codes is the table of return codes, in order.
@@ -72,5 +73,5 @@ var Codes = []*Code{
 	CodeService, CodePurpose, CodeOwner,
 	CodeRoute, CodeMethod, CodeReference, CodeTooLarge, CodeCrowded, CodeMedia, CodeCoding,
 	CodeSourceRate, CodeCallerRate,
-	CodeInternal, CodeNonces, CodeDraining, CodeOverloaded, CodeFeed, CodeRecord,
+	CodeInternal, CodeNonces, CodeDraining, CodeOverloaded, CodeFeed, CodeRecord, CodeEvidence,
 }
