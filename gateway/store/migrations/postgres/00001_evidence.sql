@@ -30,19 +30,22 @@ ALTER TABLE groups ALTER COLUMN leaves SET STORAGE EXTERNAL;
 CREATE INDEX groups_at ON groups (at);
 
 CREATE TABLE day_keys (
-  day       text   NOT NULL PRIMARY KEY,
+  day       text    NOT NULL,
+  part      integer NOT NULL,
   wrapped   bytea,
   sealed    bytea,
-  made      bigint NOT NULL,
-  destroyed bigint
+  made      bigint  NOT NULL,
+  destroyed bigint,
+  PRIMARY KEY (day, part)
 );
 
 CREATE TABLE pseudonyms (
-  tag bytea   NOT NULL,
-  log text    NOT NULL,
-  seq bigint  NOT NULL,
-  pos integer NOT NULL,
-  PRIMARY KEY (tag, log, seq, pos)
+  day    text    NOT NULL,
+  bucket integer NOT NULL,
+  log    text    NOT NULL,
+  seq    bigint  NOT NULL,
+  places bytea   NOT NULL,
+  PRIMARY KEY (day, bucket, log, seq)
 );
 
 CREATE TABLE subject_requests (

@@ -28,22 +28,25 @@ CREATE TABLE groups (
 
 CREATE INDEX groups_at ON groups (at);
 
--- The key of a day's pseudonyms.
+-- The keys of a day's pseudonyms: one, or more if nodes could not have that one any more (a clock was set back into a day that was over).
 CREATE TABLE day_keys (
-  day       TEXT    NOT NULL PRIMARY KEY,  -- YYYY-MM-DD in +08:00
-  wrapped   BLOB,                          -- for the nodes; gone when the day is over, and never in a backup
-  sealed    BLOB,                          -- for the privacy officer; gone when the retention is over
+  day       TEXT    NOT NULL,  -- YYYY-MM-DD in +08:00
+  part      INTEGER NOT NULL,  -- from 0
+  wrapped   BLOB,              -- for the nodes; gone when the day is over, and never in a backup
+  sealed    BLOB,              -- for the privacy officer; gone when the retention is over
   made      INTEGER NOT NULL,
-  destroyed INTEGER                        -- when the sealed form went
+  destroyed INTEGER,           -- when the sealed form went
+  PRIMARY KEY (day, part)
 ) STRICT;
 
--- Where a pseudonym stands. Built when there is time for it.
+-- Where pseudonyms stand, many in a row: those of one day that begin with the same 12 bits, in a run of groups. Built when there is time for it.
 CREATE TABLE pseudonyms (
-  tag BLOB    NOT NULL,  -- its first 8 bytes
-  log TEXT    NOT NULL,
-  seq INTEGER NOT NULL,
-  pos INTEGER NOT NULL,  -- of the entry in its group, from 0
-  PRIMARY KEY (tag, log, seq, pos)
+  day    TEXT    NOT NULL,
+  bucket INTEGER NOT NULL,  -- the first 12 bits
+  log    TEXT    NOT NULL,
+  seq    INTEGER NOT NULL,  -- the first group of the run
+  places BLOB    NOT NULL,  -- as package evidence writes them
+  PRIMARY KEY (day, bucket, log, seq)
 ) STRICT, WITHOUT ROWID;
 
 -- What travellers have asked for through their platform.
