@@ -39,8 +39,8 @@ type Entry struct {
 
 	// What was said. Of a search, Holder is nobody and Found how many entries it gave.
 	System     string    // who was asked; "" if nobody claims the scan
-	Holder     Pseudonym // by the document; see [Holder]
-	Subject    Pseudonym // by the system's own reference; see [Subject]
+	Holder     Pseudonym // by the document; see [Day.Holder]
+	Subject    Pseudonym // by the system's own reference; see [Day.Subject]
 	Outcome    standard.Outcome
 	Reason     standard.ReasonCode // "" if verified
 	Status     standard.Status

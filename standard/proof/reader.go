@@ -1,0 +1,228 @@
+package proof
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+
+	"tongma/standard/sm"
+	"tongma/standard/wire"
+)
+
+// maxLine is more than the longest line of an export can have.
+const maxLine = 4*(MaxEntries*(MaxEntry+2))/3 + 4096
+
+// Fault is something in an export that is not as it was written, with its place.
+type Fault struct {
+	Line  int   // of the export, from 1
+	Group int64 // number of the group, -1 where none can be told
+	Err   error // what is wrong
+}
+
+func (f *Fault) Error() string {
+	if f.Group < 0 {
+		return fmt.Sprintf("line %d: %v", f.Line, f.Err)
+	}
+	return fmt.Sprintf("line %d, group %d: %v", f.Line, f.Group, f.Err)
+}
+
+// Unwrap gives what is wrong.
+func (f *Fault) Unwrap() error { return f.Err }
+
+// Block is one group of an export that was read and verified.
+type Block struct {
+	Head    Head
+	Group   Group
+	Entries []Entry // none where they are no longer kept
+}
+
+// Reader reads an export and verifies it on the way. It keeps one group in memory, at most 20 MiB of text and what is made of it.
+type Reader struct {
+	Header Header
+
+	keys   Keys
+	in     *bufio.Reader
+	long   []byte // a line that is longer than the buffer of in
+	line   int
+	chain  *Chain
+	given  bool // that the next head follows something unknown is taken as given
+	ended  bool
+	hasher hasher
+	leaves []Digest
+	block  Block
+}
+
+// NewReader reads the header.
+func NewReader(r io.Reader, keys Keys) (*Reader, error) {
+	e := &Reader{keys: keys, in: bufio.NewReaderSize(r, 256<<10), hasher: newHasher()}
+	line, err := e.readLine(64 << 10)
+	if errors.Is(err, io.EOF) {
+		err = &Fault{1, -1, errShort}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := e.begin(line); err != nil {
+		return nil, &Fault{1, -1, err}
+	}
+	return e, nil
+}
+
+func (e *Reader) begin(line []byte) error {
+	h := &e.Header
+	if err := json.Unmarshal(line, h, strict); err != nil {
+		return errors.New("this is not the first line of an export")
+	}
+	switch {
+	case h.Format != Format:
+		return fmt.Errorf("it is no %q", Format)
+	case !wire.ValidID(h.Log):
+		return errors.New("it names no log")
+	case h.From > h.To || h.To > maxGroup:
+		return errors.New("it has no possible range of groups")
+	}
+	for _, hash := range h.Frontier {
+		if len(hash) != len(Digest{}) {
+			return errors.New("each hash of the frontier must have 32 bytes")
+		}
+	}
+	history, err := historyOf(h.From, h.Frontier)
+	if err != nil {
+		return err
+	}
+	e.chain = &Chain{log: h.Log, group: h.From, history: history}
+	e.given = h.From > 0
+	return nil
+}
+
+// After demands that the first group follows this head, as it was encoded: the last one of an earlier export, say. Without it, what the first
+// group says of those before it is taken as given. Call it before Next.
+func (e *Reader) After(head []byte) error {
+	h, err := ParseHead(head)
+	switch {
+	case err != nil:
+		return err
+	case h.Log != e.Header.Log:
+		return fmt.Errorf("that head is of log %s, the export of log %s", h.Log, e.Header.Log)
+	case h.Group+1 != e.Header.From:
+		return fmt.Errorf("the export begins with group %d, which does not come directly after group %d", e.Header.From, h.Group)
+	}
+	e.chain.first, e.chain.prev = h.First+uint64(h.Count), sm.Sum(head)
+	e.given = false
+	return nil
+}
+
+// Next reads the next group. What it gives is good until the next call. If the error is a *[Fault], that much is wrong and Next may be called
+// again for what comes after it; at the end it is [io.EOF]. Any other error is one of reading.
+func (e *Reader) Next() (*Block, error) {
+	line, err := e.readLine(maxLine)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, e.end()
+	case err != nil:
+		return nil, err
+	}
+	b := &e.block
+	b.Group, b.Entries = Group{}, b.Entries[:0]
+	if err := json.Unmarshal(line, &b.Group, strict); err != nil {
+		return nil, &Fault{e.line, -1, errors.New("this is not a group")}
+	}
+	if b.Head, err = e.keys.verify(b.Group.Head, b.Group.Sign); err != nil {
+		return nil, &Fault{e.line, -1, err}
+	}
+	if err := errors.Join(e.follow(), e.open()); err != nil {
+		return nil, &Fault{e.line, int64(b.Head.Group), err}
+	}
+	return b, nil
+}
+
+// end says once if groups are missing at the end.
+func (e *Reader) end() error {
+	if e.ended || e.chain.group == e.Header.To {
+		return io.EOF
+	}
+	e.ended = true
+	return &Fault{e.line, -1, fmt.Errorf("the groups %d to %d are missing", e.chain.group, e.Header.To-1)}
+}
+
+// follow checks that the head which was read is the next one. If not, the chain goes on behind it all the same, as long as it does not go
+// back: then a group that was dropped, or changed, is one fault and not one in every later group.
+func (e *Reader) follow() error {
+	h, c := &e.block.Head, e.chain
+	if e.given {
+		e.given = false
+		c.first, c.prev = h.First, h.Prev
+	}
+	err := c.check(h)
+	switch {
+	case !slices.Contains(e.Header.Keys, h.Key):
+		err = errors.Join(err, fmt.Errorf("the first line does not name its key %s", h.Key))
+	case h.Group >= e.Header.To:
+		err = errors.Join(err, fmt.Errorf("the export ends before group %d", e.Header.To))
+	}
+	if h.Log != c.log || h.Group < c.group {
+		return err
+	}
+	if err != nil {
+		c.history = nil
+	}
+	c.follow(h, e.block.Group.Head)
+	return err
+}
+
+// open reads the entries, and compares them with the head.
+func (e *Reader) open() error {
+	b := &e.block
+	leaves, err := b.Group.LeavesOf()
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(leaves) != int(b.Head.Count):
+		return fmt.Errorf("it has %d entries and should have %d", len(leaves), b.Head.Count)
+	case Root(leaves) != b.Head.Root:
+		return errors.New("its entries are not those that were signed")
+	}
+	entries, err := Split(b.Group.Entries)
+	if err != nil {
+		return err
+	}
+	for i, encoded := range entries {
+		entry, err := ParseEntry(encoded)
+		if err != nil {
+			return fmt.Errorf("entry %d: %w", i, err)
+		}
+		b.Entries = append(b.Entries, entry)
+	}
+	return nil
+}
+
+// readLine reads a line without its end. Bytes behind the last line end are a fault.
+func (e *Reader) readLine(limit int) ([]byte, error) {
+	e.long = e.long[:0]
+	for {
+		part, err := e.in.ReadSlice('\n')
+		if err == nil && len(e.long) == 0 && len(part) <= limit {
+			e.line++
+			return bytes.TrimSuffix(part, []byte{'\n'}), nil
+		}
+		e.long = append(e.long, part...)
+		switch {
+		case len(e.long) > limit:
+			return nil, fmt.Errorf("line %d: it has more than %d bytes: this is not an export", e.line+1, limit)
+		case err == nil:
+			e.line++
+			return bytes.TrimSuffix(e.long, []byte{'\n'}), nil
+		case errors.Is(err, io.EOF) && len(e.long) > 0:
+			e.line++
+			return nil, &Fault{e.line, -1, errors.New("the line has no end: the export was cut off")}
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return nil, err
+		}
+	}
+}
