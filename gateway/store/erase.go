@@ -1,0 +1,45 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Erase has what was deleted or overwritten in a table leave the files as well, once its transaction is committed.
+//
+//   - SQLite overwrites it at once (secure_delete); what is left is the write-ahead log, which is written back and cut to nothing. Erase waits for
+//     readers until ctx ends.
+//   - PostgreSQL keeps old rows until they are vacuumed away: the table is written anew, which locks it for as long as that takes. Its own
+//     write-ahead log, archives of that and replicas hold it until they recycle.
+func (s *Store) Erase(ctx context.Context, table string) error {
+	if err := s.erase(ctx, table); err != nil {
+		return fmt.Errorf("store %s: erase what was deleted from %s: %w", s.name, table, err)
+	}
+	return nil
+}
+
+func (s *Store) erase(ctx context.Context, table string) error {
+	if !isTable(table) {
+		return errors.New("no such table")
+	}
+	if s.Kind == Postgres {
+		_, err := s.Write.ExecContext(ctx, `VACUUM (FULL) "`+table+`"`)
+		return err
+	}
+	for {
+		var busy, frames, done int
+		if err := s.Write.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &done); err != nil {
+			return err
+		}
+		if busy == 0 {
+			return nil
+		}
+		select { // after the 5 s that it has waited by itself
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
