@@ -18,8 +18,7 @@ type Header struct {
 	Log      string   `json:"log"`
 	From     uint64   `json:"from"` // the first group
 	To       uint64   `json:"to"`   // the one after the last
-	Keys     []string `json:"keys"` // the ids of the keys that sign these groups
-	Frontier [][]byte `json:"frontier,omitempty"`
+	Frontier [][]byte `json:"frontier,omitempty"` // of the history of the groups before; [NewWriter] enters it
 }
 
 // Writer writes an export: a header and the groups in their order. Nothing of it is checked but that it is whole: reading it does that.

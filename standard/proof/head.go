@@ -112,6 +112,15 @@ func SignText(head []byte) []byte {
 // Keys are the public keys whose signatures count, by the id that heads name them by.
 type Keys map[string]*sm.PublicKey
 
+// KeysOf are these, each by its own id, which is how gateways name them.
+func KeysOf(keys ...*sm.PublicKey) Keys {
+	byID := make(Keys, len(keys))
+	for _, k := range keys {
+		byID[k.ID()] = k
+	}
+	return byID
+}
+
 // verify reads a head and checks its signature.
 func (k Keys) verify(head, sign []byte) (Head, error) {
 	h, err := ParseHead(head)
@@ -121,9 +130,9 @@ func (k Keys) verify(head, sign []byte) (Head, error) {
 	key, ok := k[h.Key]
 	switch {
 	case !ok:
-		return Head{}, fmt.Errorf("group %d is signed by the key %s, which was not given: get it from the gateway's operator", h.Group, h.Key)
+		return Head{}, fmt.Errorf("it is signed by the key %s, which was not given: get it from the gateway's operator", h.Key)
 	case !key.Verify(SignText(head), sign):
-		return Head{}, fmt.Errorf("group %d: the signature is not that of the key %s", h.Group, h.Key)
+		return Head{}, fmt.Errorf("the signature is not that of the key %s", h.Key)
 	}
 	return h, nil
 }

@@ -2,7 +2,6 @@ package proof
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -70,23 +69,17 @@ func (h *History) Add(head []byte) Digest {
 // frontier gives the roots of the perfect subtrees, the largest first.
 func (h *History) frontier() [][]byte { return slices.Clone(h.tree.Hashes()) }
 
-// Included proves that the head of a group is in the history of the first size groups (RFC 9162, cl. 2.1.3.1).
-func Included(ctx context.Context, group, size uint64, rows Rows) ([][]byte, error) {
+// included proves that the head of a group is in the history of the first size groups (RFC 9162, cl. 2.1.3.1).
+func included(ctx context.Context, group, size uint64, rows Rows) ([][]byte, error) {
 	nodes, err := proof.Inclusion(group, size)
 	if err != nil {
-		return nil, fmt.Errorf("group %d is not among the first %d", group, size)
+		return nil, err
 	}
 	return pathOf(ctx, nodes, rows)
 }
 
-// Consistent proves that the history of the first later groups goes on from that of the first earlier ones (RFC 9162, cl. 2.1.4.1).
-func Consistent(ctx context.Context, earlier, later uint64, rows Rows) ([][]byte, error) {
-	if earlier > later {
-		return nil, errors.New("a history goes on from an earlier one, not from a later")
-	}
-	if earlier == 0 {
-		return nil, nil // whatever goes on from nothing
-	}
+// consistent proves that the history of the first later groups goes on from that of the first earlier ones (RFC 9162, cl. 2.1.4.1).
+func consistent(ctx context.Context, earlier, later uint64, rows Rows) ([][]byte, error) {
 	nodes, err := proof.Consistency(earlier, later)
 	if err != nil {
 		return nil, err

@@ -21,9 +21,12 @@ type Proof struct {
 	Key    string   `json:"key"`  // id of the key, as in head
 }
 
+// maxProof is more than a proof can have: 48 hashes of the longest growth, and two heads.
+const maxProof = 16 << 10
+
 // ParseProof reads a proof as it came; it says nothing of whether it proves anything.
 func ParseProof(data []byte) (*Proof, error) {
-	if len(data) > 16<<10 {
+	if len(data) > maxProof {
 		return nil, errors.New("proof: it has more than 16 KiB")
 	}
 	p := new(Proof)
@@ -34,14 +37,14 @@ func ParseProof(data []byte) (*Proof, error) {
 }
 
 // Verify gives the entry and its group's head if p proves that they are in the log of the signer. What was answered must then be compared by
-// [Entry.Answer].
+// [Entry.IsAnswer].
 func (p *Proof) Verify(keys Keys) (*Entry, *Head, error) {
 	head, err := keys.verify(p.Head, p.Sign)
 	if err != nil {
 		return nil, nil, fmt.Errorf("proof: %w", err)
 	}
 	if p.Key != head.Key {
-		return nil, nil, errors.New("proof: key is not the one that the head names")
+		return nil, nil, errors.New("proof: key is not that which its head names")
 	}
 	h := newHasher()
 	if err := proof.VerifyInclusion(h, uint64(p.Number), uint64(head.Count), h.HashLeaf(p.Entry), p.Path, head.Root[:]); err != nil {

@@ -106,7 +106,7 @@ func (m *memory) export(t testing.TB, from, to int) []byte {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	w, err := proof.NewWriter(&out, proof.Header{Log: "node-1", From: uint64(from), To: uint64(to), Keys: []string{"k1"}}, before)
+	w, err := proof.NewWriter(&out, proof.Header{Log: "node-1", From: uint64(from), To: uint64(to)}, before)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/go-json-experiment/json"
 
@@ -19,14 +18,14 @@ const maxLine = 4*(MaxEntries*(MaxEntry+2))/3 + 4096
 
 // Fault is something in an export that is not as it was written, with its place.
 type Fault struct {
-	Line  int   // of the export, from 1
-	Group int64 // number of the group, -1 where none can be told
-	Err   error // what is wrong
+	Line  int    // of the export, from 1
+	Group uint64 // number of the group that stands there; if that cannot be read, of the one that should
+	Err   error  // what is wrong
 }
 
 func (f *Fault) Error() string {
-	if f.Group < 0 {
-		return fmt.Sprintf("line %d: %v", f.Line, f.Err)
+	if f.Line == 1 {
+		return fmt.Sprintf("line 1: %v", f.Err)
 	}
 	return fmt.Sprintf("line %d, group %d: %v", f.Line, f.Group, f.Err)
 }
@@ -45,30 +44,28 @@ type Block struct {
 type Reader struct {
 	Header Header
 
-	keys   Keys
-	in     *bufio.Reader
-	long   []byte // a line that is longer than the buffer of in
-	line   int
-	chain  *Chain
-	given  bool // that the next head follows something unknown is taken as given
-	ended  bool
-	hasher hasher
-	leaves []Digest
-	block  Block
+	keys  Keys
+	in    *bufio.Reader
+	long  []byte // a line that is longer than the buffer of in
+	line  int
+	chain *Chain // where the log stands before the next group; nil before the first line was read
+	given bool   // what the next head says of those before it is taken as given
+	ended bool   // it was said that groups are missing at the end
+	block Block
 }
 
 // NewReader reads the header.
 func NewReader(r io.Reader, keys Keys) (*Reader, error) {
-	e := &Reader{keys: keys, in: bufio.NewReaderSize(r, 256<<10), hasher: newHasher()}
+	e := &Reader{keys: keys, in: bufio.NewReaderSize(r, 256<<10)}
 	line, err := e.readLine(64 << 10)
 	if errors.Is(err, io.EOF) {
-		err = &Fault{1, -1, errShort}
+		err = &Fault{1, 0, errShort}
 	}
 	if err != nil {
 		return nil, err
 	}
 	if err := e.begin(line); err != nil {
-		return nil, &Fault{1, -1, err}
+		return nil, &Fault{1, 0, err}
 	}
 	return e, nil
 }
@@ -130,15 +127,24 @@ func (e *Reader) Next() (*Block, error) {
 	b := &e.block
 	b.Group, b.Entries = Group{}, b.Entries[:0]
 	if err := json.Unmarshal(line, &b.Group, strict); err != nil {
-		return nil, &Fault{e.line, -1, errors.New("this is not a group")}
+		return nil, e.fault(errors.New("this is not a group"))
 	}
 	if b.Head, err = e.keys.verify(b.Group.Head, b.Group.Sign); err != nil {
-		return nil, &Fault{e.line, -1, err}
+		return nil, e.fault(err)
 	}
 	if err := errors.Join(e.follow(), e.open()); err != nil {
-		return nil, &Fault{e.line, int64(b.Head.Group), err}
+		return nil, &Fault{e.line, b.Head.Group, err}
 	}
 	return b, nil
+}
+
+// fault is one at this line, where the next group should be.
+func (e *Reader) fault(err error) *Fault {
+	f := &Fault{Line: e.line, Err: err}
+	if e.chain != nil {
+		f.Group = e.chain.group
+	}
+	return f
 }
 
 // end says once if groups are missing at the end.
@@ -147,7 +153,7 @@ func (e *Reader) end() error {
 		return io.EOF
 	}
 	e.ended = true
-	return &Fault{e.line, -1, fmt.Errorf("the groups %d to %d are missing", e.chain.group, e.Header.To-1)}
+	return &Fault{e.line + 1, e.chain.group, fmt.Errorf("the export ends where it should go on to group %d", e.Header.To-1)}
 }
 
 // follow checks that the head which was read is the next one. If not, the chain goes on behind it all the same, as long as it does not go
@@ -159,11 +165,8 @@ func (e *Reader) follow() error {
 		c.first, c.prev = h.First, h.Prev
 	}
 	err := c.check(h)
-	switch {
-	case !slices.Contains(e.Header.Keys, h.Key):
-		err = errors.Join(err, fmt.Errorf("the first line does not name its key %s", h.Key))
-	case h.Group >= e.Header.To:
-		err = errors.Join(err, fmt.Errorf("the export ends before group %d", e.Header.To))
+	if h.Group >= e.Header.To {
+		err = errors.Join(err, fmt.Errorf("the export should end before group %d", e.Header.To))
 	}
 	if h.Log != c.log || h.Group < c.group {
 		return err
@@ -220,7 +223,7 @@ func (e *Reader) readLine(limit int) ([]byte, error) {
 			return bytes.TrimSuffix(e.long, []byte{'\n'}), nil
 		case errors.Is(err, io.EOF) && len(e.long) > 0:
 			e.line++
-			return nil, &Fault{e.line, -1, errors.New("the line has no end: the export was cut off")}
+			return nil, e.fault(errors.New("the line has no end: the export was cut off"))
 		case !errors.Is(err, bufio.ErrBufferFull):
 			return nil, err
 		}
