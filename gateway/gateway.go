@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"reflect"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tongma/adapters"
+	"tongma/gateway/events"
 	"tongma/gateway/freshness"
 	"tongma/gateway/upstream"
 	"tongma/standard"
@@ -172,9 +172,7 @@ func (c Config) withDefaults() (Config, error) {
 		start := time.Now()
 		c.Uptime = func() time.Duration { return time.Since(start) }
 	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
-	}
+	c.Log = events.Seal(c.Log)
 	if c.Metrics == nil {
 		c.Metrics = prometheus.NewRegistry()
 	}
@@ -187,6 +185,8 @@ func (g *Gateway) open(backends []Backend) (*adapters.Catalogue, error) {
 	var unset []string
 	var faults []error
 	for _, b := range backends {
+		info := b.Dialect.Info()
+		events.Know(g.log, events.System, append(furtherIDs(info), info.System)...)
 		s, err := g.keepOrConnect(b)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("system %s: %w", b.Dialect.Info().System, err))
@@ -205,7 +205,7 @@ func (g *Gateway) open(backends []Backend) (*adapters.Catalogue, error) {
 		return nil, err
 	}
 	if len(unset) > 0 {
-		g.log.Info("systems that are not configured", "systems", unset)
+		events.NotConfigured.Tell(g.log, slog.Any("systems", unset))
 	}
 	return catalogue, nil
 }

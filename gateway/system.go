@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tongma/adapters"
+	"tongma/gateway/events"
 	"tongma/gateway/freshness"
 	"tongma/gateway/upstream"
 	"tongma/standard"
@@ -117,7 +118,9 @@ func identitiesOf(own standard.System, info adapters.Info) map[string]standard.S
 func (s *system) watch(log *slog.Logger) upstream.Watch {
 	m := &s.meters
 	return upstream.Watch{
-		State:   func(to upstream.State) { log.Warn("breaker", "system", s.info.System, "state", to.String()) },
+		State: func(to upstream.State) {
+			events.Breaker.Tell(log, slog.String("system", s.info.System), slog.String("state", to.String()))
+		},
 		Took:    func(d time.Duration) { m.seconds.Observe(d.Seconds()) },
 		Waited:  func(d time.Duration) { m.waited.Observe(d.Seconds()) },
 		Refused: func(reason standard.ReasonCode) { m.refused.WithLabelValues(string(reason)).Inc() },

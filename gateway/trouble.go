@@ -1,14 +1,11 @@
 package gateway
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
-	"runtime"
 	"sync"
 	"time"
 
-	"tongma/adapters"
+	"tongma/gateway/events"
 )
 
 // troubleEvery is how often a system's trouble is told: a backend that is down would otherwise fill the log by itself.
@@ -21,8 +18,7 @@ type trouble struct {
 	untold int
 }
 
-// tell logs the reason and what the fault says of itself, which holds no values, and how much was left untold. What an error
-// of another kind says is not known to be free of them, so only its type is told.
+// tell tells the reason and what the fault says of itself, and how much was left untold.
 func (t *trouble) tell(log *slog.Logger, s *system, f *finding, err error, uptime time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -30,35 +26,21 @@ func (t *trouble) tell(log *slog.Logger, s *system, f *finding, err error, uptim
 		t.untold++
 		return
 	}
-	log.Warn("backend trouble", "system", s.info.System, "reason", string(f.reason), "what", whatOf(err), "untold", t.untold)
+	events.BackendTrouble.Tell(log, slog.String("system", s.info.System), slog.String("reason", string(f.reason)), slog.Any("what", whatOf(err)), slog.Int("untold", t.untold))
 	t.next, t.untold = uptime+troubleEvery, 0
 }
 
-func whatOf(err error) string {
+// errBelief is the trouble of an answer that came without one.
+const errBelief = events.Err("an answer that cannot be believed")
+
+func whatOf(err error) error {
 	if err == nil {
-		return "an answer that cannot be believed"
+		return errBelief
 	}
-	if fault, ok := errors.AsType[*adapters.Fault](err); ok && fault != nil {
-		return fault.What
-	}
-	return fmt.Sprintf("%T", err)
+	return err
 }
 
-// panicked logs where an adapter panicked. The value of the panic may hold anything, so only its type is told.
+// panicked tells where an adapter panicked, and of the value, which may hold anything, the type.
 func (g *Gateway) panicked(s *system, p any) {
-	g.log.Error("adapter panicked", "system", s.info.System, "panic", fmt.Sprintf("%T", p), "at", placeOfPanic())
-}
-
-// placeOfPanic names the functions that led to the panic which is being recovered, the innermost first.
-func placeOfPanic() []string {
-	pcs := make([]uintptr, 24)
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(4, pcs)])
-	var at []string
-	for {
-		frame, more := frames.Next()
-		at = append(at, fmt.Sprintf("%s:%d", frame.Function, frame.Line))
-		if !more {
-			return at
-		}
-	}
+	events.AdapterPanicked.Tell(g.log, slog.String("system", s.info.System), slog.Any("panic", p), slog.Any("at", events.PlaceOfPanic()))
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"tongma/gateway"
+	"tongma/gateway/events"
 	"tongma/standard"
 	"tongma/standard/wire"
 )
@@ -58,13 +59,13 @@ func (s *Server) carryOut(x *call, o *wire.Order) error {
 		At: standard.Millis(x.began), By: x.party.ID, Action: o.Action, System: o.System, Reason: o.Reason, RequestID: x.id,
 	})
 	if err != nil {
-		s.cfg.Log.LogAttrs(x.r.Context(), slog.LevelError, "operation not recorded, and not done", append(attrs, slog.Any("err", err))...)
+		events.OperationNotRecorded.Tell(s.cfg.Log, append(attrs, slog.Any("err", err))...)
 		return wire.Refuse(wire.CodeRecord, "")
 	}
 	if err := s.cfg.Gateway.Operate(x.r.Context(), o.System, o.Action); err != nil {
 		return err
 	}
-	s.cfg.Log.LogAttrs(x.r.Context(), slog.LevelWarn, "operation", attrs...)
+	events.Operation.Tell(s.cfg.Log, attrs...)
 	return nil
 }
 

@@ -2,9 +2,11 @@ package api
 
 import (
 	"errors"
+	"log/slog"
 	"mime"
 	"strings"
 
+	"tongma/gateway/events"
 	"tongma/gateway/registry"
 	"tongma/standard/sm"
 	"tongma/standard/wire"
@@ -145,6 +147,6 @@ func (x *call) checkNonce() error {
 		x.s.sources.Failed(x.source()) // whoever replays need not be the caller
 		return wire.Refuse(wire.CodeReplay, "")
 	}
-	x.s.cfg.Log.Error("a nonce cannot be kept, so its request is refused", "err", err)
+	events.NoNonce.Tell(x.s.cfg.Log, slog.Any("err", err))
 	return wire.Refuse(wire.CodeNonces, "")
 }

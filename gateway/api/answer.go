@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"math"
 	"math/rand/v2"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"tongma/gateway"
+	"tongma/gateway/events"
 	"tongma/standard"
 	"tongma/standard/wire"
 )
@@ -99,7 +101,7 @@ func (x *call) answer(data any, err error) *wire.Code {
 // writeRefusal cannot fail: a refusal's data are ours.
 func (s *Server) writeRefusal(out *envelope, r *wire.Refusal, id string) {
 	if err := out.write(r.Code.Code, r.Message(), r.Data, id); err != nil {
-		s.cfg.Log.Error("a refusal could not be written", "requestId", id, "err", err)
+		events.NoRefusal.Tell(s.cfg.Log, slog.String("requestId", id), slog.Any("err", err))
 	}
 }
 

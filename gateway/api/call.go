@@ -3,17 +3,17 @@ package api
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"hash"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/netip"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"tongma/gateway/events"
 	"tongma/gateway/registry"
 	"tongma/standard/sm"
 	"tongma/standard/wire"
@@ -84,6 +84,7 @@ type handler func(*call) (any, error)
 
 // signed makes a route for a service that only known callers may use.
 func (s *Server) signed(path string, may service, h handler) echo.HandlerFunc {
+	events.Know(s.cfg.Log, events.Route, path)
 	meter := s.meters.route(path)
 	return func(c echo.Context) error {
 		x := s.newCall(c)
@@ -91,7 +92,7 @@ func (s *Server) signed(path string, may service, h handler) echo.HandlerFunc {
 		code := x.answer(data, err)
 		x.buffers.back(&s.buffers)
 		meter.count(code, s.cfg.Now().Sub(x.began))
-		s.logAccess(x.r, path, x.id, code)
+		s.logAccess(path, x.id, code)
 		return nil
 	}
 }
@@ -125,7 +126,7 @@ func (x *call) run(may service, h handler) (data any, err error) {
 // sent.
 func (s *Server) recovered(id string, err *error) {
 	if p := recover(); p != nil {
-		s.cfg.Log.Error("a call panicked", "requestId", id, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+		events.CallPanicked.Tell(s.cfg.Log, slog.String("requestId", id), slog.Any("type", p), slog.Any("at", events.PlaceOfPanic()))
 		*err = errPanic
 	}
 }

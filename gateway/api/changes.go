@@ -9,6 +9,7 @@ import (
 
 	"tongma/adapters"
 	"tongma/gateway"
+	"tongma/gateway/events"
 	"tongma/gateway/freshness"
 	"tongma/gateway/registry"
 	"tongma/standard"
@@ -149,19 +150,19 @@ func kindOf(c *standard.Change) int {
 	return kindAll
 }
 
-// resultOf names what became of a notice in metrics and logs, and says how loud its line is.
-func resultOf(n *standard.Notice, r freshness.Receipt, err error) (string, slog.Level) {
+// resultOf names what became of a notice in metrics and logs, and gives the event that tells of it.
+func resultOf(n *standard.Notice, r freshness.Receipt, err error) (string, *events.Event) {
 	switch {
 	case err != nil:
-		return "undelivered", slog.LevelWarn
+		return "undelivered", events.NoticeUndelivered
 	case r.Missed > 0:
-		return "missed", slog.LevelWarn
+		return "missed", events.NoticesMissed
 	case r.Repeated:
-		return "repeated", slog.LevelInfo
+		return "repeated", events.ChangeNotice
 	case len(n.Changes) == 0:
-		return "heartbeat", slog.LevelDebug
+		return "heartbeat", events.Heartbeat
 	}
-	return "changes", slog.LevelInfo
+	return "changes", events.ChangeNotice
 }
 
 // noteNotice counts a notice and writes its line, with nothing of what it names.
@@ -170,7 +171,7 @@ func (s *Server) noteNotice(x *call, n *standard.Notice, r freshness.Receipt, er
 	for i := range n.Changes {
 		counts[kindOf(&n.Changes[i])]++
 	}
-	result, level := resultOf(n, r, err)
+	result, event := resultOf(n, r, err)
 	s.meters.notices.WithLabelValues(n.System, result).Inc()
 	attrs := []slog.Attr{
 		slog.String("requestId", x.id), slog.String("party", x.party.ID), slog.String("system", n.System), slog.String("result", result),
@@ -185,5 +186,5 @@ func (s *Server) noteNotice(x *call, n *standard.Notice, r freshness.Receipt, er
 	if err != nil {
 		attrs = append(attrs, slog.Any("err", err))
 	}
-	s.cfg.Log.LogAttrs(x.r.Context(), level, "change notice", attrs...)
+	event.Tell(s.cfg.Log, attrs...)
 }

@@ -268,9 +268,9 @@ func TestNoticesAreCountedAndLoggedWithoutWhomTheyName(t *testing.T) {
 	log := s.log.String()
 	for _, line := range []string{
 		`"party":"platform","system":"suishen","result":"changes","seq":42,"last":42,"missed":0,"subject":1,"scan":1,"document":1,"all":0}`,
-		`"level":"WARN","msg":"change notice"`,
+		`"level":"WARN","msg":"change notice undelivered"`,
 		`"result":"missed","seq":42,"last":42,"missed":7,`,
-		`"result":"repeated",`, `"result":"heartbeat",`, `"result":"undelivered",`, `no Redis`,
+		`"result":"repeated",`, `"result":"heartbeat",`, `"result":"undelivered",`, `could not be given to every node`,
 	} {
 		if !strings.Contains(log, line) {
 			t.Errorf("the log has no %s", line)

@@ -2,8 +2,10 @@ package api
 
 import (
 	"errors"
+	"log/slog"
 
 	"tongma/gateway"
+	"tongma/gateway/events"
 	"tongma/gateway/freshness"
 	"tongma/standard"
 	"tongma/standard/wire"
@@ -42,7 +44,7 @@ func (s *Server) refusal(id string, err error) *wire.Refusal {
 		return wire.Refuse(wire.CodeEvidence, "")
 	}
 	if !errors.Is(err, errPanic) { // logged already, with its place
-		s.cfg.Log.Error("a call failed", "requestId", id, "err", err)
+		events.CallFailed.Tell(s.cfg.Log, slog.String("requestId", id), slog.Any("err", err))
 	}
 	return wire.Refuse(wire.CodeInternal, "")
 }

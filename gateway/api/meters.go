@@ -2,11 +2,11 @@ package api
 
 import (
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tongma/gateway/events"
 	"tongma/standard/wire"
 )
 
@@ -66,10 +66,8 @@ func (m *routeMeter) count(code *wire.Code, took time.Duration) {
 }
 
 // logAccess writes one line a call, for whoever switches it on. It holds nothing that the caller chose.
-func (s *Server) logAccess(r *http.Request, route, id string, code *wire.Code) {
-	ctx := r.Context()
-	if !s.cfg.Log.Enabled(ctx, slog.LevelDebug) {
-		return
+func (s *Server) logAccess(route, id string, code *wire.Code) {
+	if events.Call.Told(s.cfg.Log) {
+		events.Call.Tell(s.cfg.Log, slog.String("requestId", id), slog.String("route", route), slog.String("code", code.Code))
 	}
-	s.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "call", slog.String("requestId", id), slog.String("route", route), slog.String("code", code.Code))
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"tongma/gateway/events"
 	"tongma/standard"
 	"tongma/standard/wire"
 )
@@ -82,6 +83,7 @@ func (s *Server) routes() *echo.Echo {
 
 // open makes a route that answers anybody, unsigned.
 func (s *Server) open(path string, h func() (any, error)) echo.HandlerFunc {
+	events.Know(s.cfg.Log, events.Route, path)
 	meter := s.meters.route(path)
 	return func(c echo.Context) error {
 		began := s.cfg.Now()
@@ -89,7 +91,7 @@ func (s *Server) open(path string, h func() (any, error)) echo.HandlerFunc {
 		data, err := s.try(id, h)
 		code := s.reply(c.Response(), id, data, err)
 		meter.count(code, s.cfg.Now().Sub(began))
-		s.logAccess(c.Request(), path, id, code)
+		s.logAccess(path, id, code)
 		return nil
 	}
 }
@@ -113,7 +115,7 @@ func (s *Server) lost(w http.ResponseWriter, r *http.Request, err error) {
 	id := newRequestID(s.cfg.Now())
 	code := s.reply(w, id, nil, err)
 	s.unrouted.codes[code].Inc()
-	s.logAccess(r, unrouted, id, code)
+	s.logAccess(unrouted, id, code)
 }
 
 // reply writes an unsigned reply and gives its code.

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"tongma/gateway"
+	"tongma/gateway/events"
 	"tongma/gateway/freshness"
 	"tongma/gateway/registry"
 	"tongma/standard"
@@ -87,6 +88,15 @@ func New(c Config) (*Server, error) {
 	case c.Key == nil || c.Parties == nil || c.Nonces == nil || c.Gateway == nil || c.Now == nil || c.Log == nil || c.Metrics == nil:
 		return nil, errors.New("api: incomplete configuration")
 	}
+	c.Log = events.Seal(c.Log)
+	events.Know(c.Log, events.Party, c.Parties.IDs()...)
+	events.Know(c.Log, events.Route, unrouted)
+	for _, known := range c.Gateway.Systems() {
+		events.Know(c.Log, events.System, known.Info.System)
+		for _, further := range known.Info.Systems {
+			events.Know(c.Log, events.System, further.ID)
+		}
+	}
 	seal, err := sealKey(c.Key)
 	if err != nil {
 		return nil, err
@@ -124,7 +134,7 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
+		ErrorLog:          events.ForHTTP(s.cfg.Log),
 	}
 }
 

@@ -2,8 +2,9 @@ package freshness
 
 import (
 	"context"
-	"errors"
 	"sync"
+
+	"tongma/gateway/events"
 )
 
 // Feed takes notices in and has them marked on every node.
@@ -25,7 +26,7 @@ type Receipt struct {
 }
 
 // ErrFeed is the error of a notice that could not be given to all nodes.
-var ErrFeed = errors.New("freshness: the notice could not be given to every node")
+var ErrFeed error = events.Err("freshness: the notice could not be given to every node")
 
 // Local is the feed of a single node. It keeps the sequence numbers in memory, as the records.
 type Local struct {

@@ -3,12 +3,15 @@ package freshness
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"tongma/gateway/events"
 )
 
 // follower hears the notices of all nodes in their order. It is the only one that marks at positions of the stream.
@@ -38,10 +41,10 @@ const (
 )
 
 // What the follower tells of, when Redis is there and yet not to be trusted.
-var (
-	errUnsound  = errors.New("the notices in Redis do not fit what was heard before")
-	errUnopened = errors.New("a notice in Redis cannot be opened")
-	errWaiting  = errors.New("the notices in Redis do not fit again: waiting before they are begun anew")
+const (
+	errUnsound  = events.Err("the notices in Redis do not fit what was heard before")
+	errUnopened = events.Err("a notice in Redis cannot be opened")
+	errWaiting  = events.Err("the notices in Redis do not fit again: waiting before they are begun anew")
 )
 
 // follow runs until ctx ends.
@@ -66,11 +69,11 @@ func (f *follower) report(err error, caught bool) {
 	switch {
 	case err != nil && !errors.Is(err, context.Canceled):
 		if f.down == nil || errors.Is(err, errSecret) && !errors.Is(f.down, errSecret) {
-			f.log.Warn("change notices may be missed: no green is served from memory until Redis is followed again", "err", err)
+			events.NoticesMayBeMissed.Tell(f.log, slog.Any("err", err))
 		}
 		f.down = err
 	case caught && f.down != nil:
-		f.log.Info("change notices are followed again")
+		events.NoticesFollowed.Tell(f.log)
 		f.down = nil
 	}
 }
@@ -270,10 +273,10 @@ func (f *follower) renew(ctx context.Context, st state, why error) error {
 		return errWaiting
 	}
 	if f.epoch == "" && st == (state{}) { // nobody has been here, and this node remembers nothing
-		f.log.Info("change notices are begun: Redis has none")
+		events.NoticesBegun.Tell(f.log)
 	} else {
 		f.meters.gap(gapUnsound, true)
-		f.log.Warn("change notices are begun anew, and all that was remembered is dropped", "err", why)
+		events.NoticesAnew.Tell(f.log, slog.Any("err", why))
 	}
 	_, err := f.add(ctx, st, f.newEpoch(), &Notice{}, 0)
 	return err

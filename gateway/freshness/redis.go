@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/url"
@@ -21,6 +20,7 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
+	"tongma/gateway/events"
 	"tongma/standard/sm"
 	"tongma/standard/wire"
 )
@@ -142,9 +142,7 @@ func (c SharedConfig) withDefaults() (SharedConfig, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
-	}
+	c.Log = events.Seal(c.Log)
 	if c.Metrics == nil {
 		c.Metrics = prometheus.NewRegistry()
 	}

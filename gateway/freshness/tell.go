@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"tongma/gateway/events"
 )
 
 // The notices of all nodes are one Redis stream. Each has a number, one more than the one before it, and its position is its ID in the
@@ -132,7 +134,7 @@ func (s *Shared) newEpoch() string {
 }
 
 // errSecret is the state of a Redis that nodes with another secret use under the same prefix.
-var errSecret = errors.New("the notices in Redis are sealed under another secret: give all nodes the same one, or this gateway a prefix of its own")
+var errSecret error = events.Err("the notices in Redis are sealed under another secret: give all nodes the same one, or this gateway a prefix of its own")
 
 // Tell implements [Feed]. Until Redis takes the notice, its whole system is marked here and the error is [ErrFeed].
 func (s *Shared) Tell(ctx context.Context, n *Notice) (r Receipt, err error) {

@@ -20,6 +20,7 @@ import (
 
 	"tongma/gateway"
 	"tongma/gateway/api"
+	"tongma/gateway/events"
 	"tongma/gateway/registry"
 	"tongma/standard/wire"
 )
@@ -63,6 +64,7 @@ func New(cfg *Config) (*Node, error) {
 	if logger == nil {
 		logger = newLog(slog.LevelInfo)
 	}
+	logger = events.Seal(logger)
 	watched := prometheus.NewRegistry()
 	watched.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
@@ -106,12 +108,13 @@ func New(cfg *Config) (*Node, error) {
 func hold(g *gateway.Gateway, held map[string]wire.Operation, log *slog.Logger) {
 	for _, id := range slices.Sorted(maps.Keys(held)) {
 		op := held[id]
-		told := log.With("system", id, "action", op.Action, "party", op.By, "since", op.At)
+		event := events.StaysOut
 		if err := g.Operate(context.Background(), id, op.Action); err != nil {
-			told.Warn("an operator has taken a system out of service that is not there any more")
-			continue
+			event = events.OutAndGone
 		}
-		told.Warn("a system stays out of service until an operator puts it back")
+		events.Know(log, events.System, id) // it was one of ours when that was recorded, and so was who did it
+		events.Know(log, events.Party, op.By)
+		event.Tell(log, slog.String("system", id), slog.Any("action", op.Action), slog.String("party", op.By), slog.Time("since", op.At))
 	}
 }
 

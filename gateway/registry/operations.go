@@ -15,6 +15,7 @@ import (
 	"slices"
 	"sync"
 
+	"tongma/gateway/events"
 	"tongma/standard/wire"
 )
 
@@ -48,7 +49,7 @@ func OpenOperations(path string, log *slog.Logger) (*Operations, error) {
 	defer f.Close()
 	torn, err := o.read(f)
 	if err == nil && torn > 0 {
-		log.Warn("the record of operations ended in an unfinished line, which is cut off", "file", path, "bytes", torn)
+		events.RecordCut.Tell(log, slog.Int("bytes", torn))
 		err = errors.Join(f.Truncate(o.size), f.Sync())
 	}
 	if err == nil {

@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"unicode/utf8"
@@ -101,6 +102,9 @@ func (p *Party) check() error {
 	}
 	return nil
 }
+
+// IDs gives the ids of all parties, in no order.
+func (p *Parties) IDs() []string { return slices.Collect(maps.Keys(p.byID)) }
 
 // Find gives the party with this id and key id. An unknown id and a wrong key look alike.
 func (p *Parties) Find(id, keyID string) (*Party, bool) {
