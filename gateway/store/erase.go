@@ -29,17 +29,30 @@ func (s *Store) erase(ctx context.Context, table string) error {
 		return err
 	}
 	for {
-		var busy, frames, done int
-		if err := s.Write.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &done); err != nil {
+		done, err := s.truncate(ctx)
+		if done || err != nil {
 			return err
 		}
-		if busy == 0 {
-			return nil
-		}
-		select { // after the 5 s that it has waited by itself
+		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+}
+
+// truncate writes the log of SQLite back and cuts it, unless a reader still needs it. It keeps no writer waiting for that reader.
+func (s *Store) truncate(ctx context.Context) (done bool, err error) {
+	c, err := s.Write.Conn(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer c.Close()
+	if _, err := c.ExecContext(ctx, "PRAGMA busy_timeout(0)"); err != nil {
+		return false, err
+	}
+	var busy, frames, written int
+	err = c.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &written)
+	_, again := c.ExecContext(context.WithoutCancel(ctx), "PRAGMA "+busyTimeout)
+	return busy == 0, errors.Join(err, again)
 }

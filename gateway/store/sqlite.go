@@ -17,9 +17,12 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
+// busyTimeout is how long a connection waits for another process that holds the lock, in milliseconds.
+const busyTimeout = "busy_timeout(5000)"
+
 // What every connection of SQLite is told.
 var pragmas = []string{
-	"busy_timeout(5000)", // milliseconds; another process may hold the lock for writing
+	busyTimeout,
 	"foreign_keys(1)",
 	"fullfsync(1)",                 // macOS: fsync alone leaves it in the drive
 	"journal_size_limit(67108864)", // the write-ahead log becomes this small again after a rush
