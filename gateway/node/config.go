@@ -42,6 +42,10 @@ type Config struct {
 	CacheRecords int
 	// Shared is where this node shares answers and change notices with others of the same gateway; nil: it is the only one.
 	Shared *freshness.SharedConfig
+	// Store is the address of the database, "" for none; see package store.
+	Store string
+	// Evidence is how what was answered is kept in it; nil: it is not.
+	Evidence *Evidence
 	// Log is told of troubles, and at level debug of every call. Nil means standard error, from level info.
 	Log *slog.Logger
 	// SecondEngine says that the file asks for the second implementation of SM2, SM3 and SM4. Who links it gives it to [Config.Use].
@@ -82,7 +86,7 @@ func Load(path string) (*Config, error) {
 }
 
 func (r *reader) config(cfg *Config, root *yaml.Node) {
-	var dirs, systems, callers, listen *yaml.Node
+	var dirs, systems, callers, listen, evidence *yaml.Node
 	keep := func(into **yaml.Node) func(*yaml.Node) { return func(n *yaml.Node) { *into = n } }
 	r.members(root, "the configuration", map[string]func(*yaml.Node){
 		"listen":      func(n *yaml.Node) { listen = n; r.address(&cfg.Listen, "listen")(n) },
@@ -97,6 +101,8 @@ func (r *reader) config(cfg *Config, root *yaml.Node) {
 			r.members(n, "cache", map[string]func(*yaml.Node){"records": r.whole(&cfg.CacheRecords, "records", 1, 100_000_000)})
 		},
 		"shared":   func(n *yaml.Node) { cfg.Shared = r.shared(n) },
+		"store":    func(n *yaml.Node) { cfg.Store = r.store(n) },
+		"evidence": func(n *yaml.Node) { evidence = n; cfg.Evidence = r.evidence(n) },
 		"log":      func(n *yaml.Node) { r.log(cfg, n) },
 		"engine":   choice(r, &cfg.SecondEngine, "engine", map[string]bool{"fast": false, "second": true}),
 		"adapters": keep(&dirs),
@@ -108,6 +114,7 @@ func (r *reader) config(cfg *Config, root *yaml.Node) {
 		r.find(listen, "add  tls: {certificate: FILE, key: FILE}, or  behindProxy: true  behind a proxy that speaks TLS",
 			"plain HTTP is for loopback addresses alone")
 	}
+	r.checkEvidence(cfg, evidence)
 	r.dialects(cfg, dirs)
 	if callers != nil {
 		r.items(callers, "callers", func(n *yaml.Node) { r.caller(cfg, n) })

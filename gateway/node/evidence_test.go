@@ -1,0 +1,79 @@
+package node
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tongma/gateway/freshness"
+)
+
+// evidenceFolder is a folder with the files that a store and an evidence section name.
+func evidenceFolder(t *testing.T) string {
+	t.Helper()
+	dir := folder(t)
+	for name, text := range map[string]string{
+		"evidence": strings.Repeat("k", freshness.MinSecret) + "\n", "short": "secret\n",
+		"db": "postgres://tongma:hunter2@db.example/tongma\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "secrets", name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+const goodEvidence = "evidence: {log: node-1, officer: callers/gate-1.pub.pem, secret: {file: secrets/evidence}"
+
+func TestAStoreAndAnEvidenceSectionAreRead(t *testing.T) {
+	dir := evidenceFolder(t)
+	for text, want := range map[string]string{
+		"sqlite:tongma.db":                            "sqlite:" + filepath.Join(dir, "tongma.db"),
+		"sqlite:/var/lib/tongma.db":                   "sqlite:/var/lib/tongma.db",
+		"'postgres://tongma@db.example/tongma'":       "postgres://tongma@db.example/tongma",
+		"{file: secrets/db}":                          "postgres://tongma:hunter2@db.example/tongma",
+		"'postgresql://db.example/x?sslmode=disable'": "postgresql://db.example/x?sslmode=disable",
+	} {
+		cfg, err := load(t, dir, good+"store: "+text+"\n"+goodEvidence+", retention: 7d, keep: 400d}\n")
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		e := cfg.Evidence
+		if cfg.Store != want || e.Log != "node-1" || e.Officer == nil || len(e.Secret) != freshness.MinSecret ||
+			e.Retention != 7*24*time.Hour || e.Keep != 400*24*time.Hour {
+			t.Errorf("%s: %s %+v", text, cfg.Store, e)
+		}
+	}
+	if cfg, err := load(t, dir, good); err != nil || cfg.Store != "" || cfg.Evidence != nil {
+		t.Errorf("without the sections: %+v, %v", cfg, err)
+	}
+}
+
+func TestAWrongStoreOrEvidenceSectionIsFound(t *testing.T) {
+	dir := evidenceFolder(t)
+	store := "store: sqlite:tongma.db\n"
+	for text, want := range map[string]string{
+		"store: mysql://db\n":                                         "begins neither with sqlite:",
+		"store: 'postgres://a:hunter2@db/x'\n":                        "holds a password",
+		"store: {file: secrets/none}\n":                               "no such file",
+		goodEvidence + "}\n":                                          "needs a store",
+		store + "evidence: {officer: callers/gate-1.pub.pem}\n":       `needs "log"`,
+		store + "evidence: {log: 'a b'}\n":                            "cannot be sent as an id",
+		store + goodEvidence + ", retention: 12h}\n":                  "not a number of days",
+		store + goodEvidence + ", keep: 0d}\n":                        "not a number of days",
+		store + "evidence: {log: a, secret: {file: secrets/short}}\n": "fewer than 32",
+		store + "evidence: {log: a, secret: abc}\n":                   "must not stand in this file",
+		store + "evidence: {log: a, officer: secrets/short}\n":        "publicKey",
+	} {
+		_, err := load(t, dir, good+text)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: the error tells the password", text)
+		}
+	}
+}
