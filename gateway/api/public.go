@@ -148,5 +148,8 @@ func (s *Server) ready() (any, error) {
 	if s.draining.Load() {
 		return nil, wire.Refuse(wire.CodeDraining, "")
 	}
+	if s.cfg.Ready != nil && s.cfg.Ready() != nil { // told where it is found
+		return nil, wire.Refuse(wire.CodeEvidence, "")
+	}
 	return nil, nil
 }

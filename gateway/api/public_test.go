@@ -3,6 +3,7 @@ package api
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -59,6 +60,22 @@ func TestDrainingIsNotReadyAndStillAnswers(t *testing.T) {
 		t.Errorf("draining is not ill: %d", a.status)
 	}
 	s.expect(s.sign(post(goodBody)), wire.CodeOK)
+}
+
+func TestANodeThatCanKeepNothingIsNotReady(t *testing.T) {
+	s := start(t)
+	var trouble error
+	s.cfg.Ready = func() error { return trouble }
+	if a := s.get(pathReady); a.status != 200 {
+		t.Errorf("while it can: %d", a.status)
+	}
+	trouble = errors.New("the disk is full")
+	if a := s.get(pathReady); a.status != 503 || a.Code != wire.CodeEvidence.Code {
+		t.Errorf("while it cannot: %d %s", a.status, a.Code)
+	}
+	if a := s.get(pathHealth); a.status != 200 {
+		t.Errorf("a restart would not help: %d", a.status)
+	}
 }
 
 func TestMetricsHaveAListenerOfTheirOwn(t *testing.T) {

@@ -56,9 +56,11 @@ type Config struct {
 	Gateway Gateway
 	// Operations is the record of what operators do. Nil: nothing of theirs is served.
 	Operations *registry.Operations
-	Now        func() time.Time
-	Log        *slog.Logger
-	Metrics    *prometheus.Registry // gets this package's metrics, and is what ServeMetrics shows
+	// Ready says why answers cannot be kept at present, nil if they can: a node that could answer nothing should be asked nothing. Nil: none are.
+	Ready   func() error
+	Now     func() time.Time
+	Log     *slog.Logger
+	Metrics *prometheus.Registry // gets this package's metrics, and is what ServeMetrics shows
 }
 
 // Server is the HTTP side of a gateway. Make it with [New].
