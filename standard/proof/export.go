@@ -16,8 +16,8 @@ const Format = "tongma/1 evidence export"
 type Header struct {
 	Format   string   `json:"format"` // [Format]; [NewWriter] enters it
 	Log      string   `json:"log"`
-	From     uint64   `json:"from"` // the first group
-	To       uint64   `json:"to"`   // the one after the last
+	From     uint64   `json:"from"`               // the first group
+	To       uint64   `json:"to"`                 // the one after the last
 	Frontier [][]byte `json:"frontier,omitempty"` // of the history of the groups before; [NewWriter] enters it
 }
 
