@@ -207,6 +207,14 @@ var (
 	})
 )
 
+// SpansLost is of traces.
+var SpansLost = declare(Event{
+	Name: "spans of traces are lost", Level: slog.LevelWarn,
+	Fields: []Field{{Key: "spans", Kind: Count}, why},
+	Means:  standard.Text{Zh: "采集端没有收下链路数据，一分钟至多一行；验码不受影响", En: "the collector did not take spans; a line in a minute at most. Verifications are not touched"},
+	Do:     standard.Text{Zh: "查 tracing.endpoint 指的采集端", En: "look at the collector that `tracing.endpoint` names"},
+})
+
 // Undeclared stands in the place of what is no event.
 var Undeclared = declare(Event{
 	Name: "an undeclared message was withheld", Level: slog.LevelWarn,

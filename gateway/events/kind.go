@@ -62,6 +62,9 @@ var withheld = slog.StringValue("[withheld]")
 
 var ulid = regexp.MustCompile(`^[0-7][0-9A-HJKMNP-TV-Z]{25}$`)
 
+// IsRequest says whether an id is one that a gateway gives to a call.
+func IsRequest(id string) bool { return ulid.MatchString(id) }
+
 // written gives what may be written of v in the place of f.
 func (n *known) written(f *Field, v slog.Value) slog.Value {
 	v = v.Resolve()
@@ -69,7 +72,7 @@ func (n *known) written(f *Field, v slog.Value) slog.Value {
 	case System, Party, Route, Log:
 		return n.writtenID(f.Kind, v)
 	case Request:
-		return writtenIf(v, ulid.MatchString)
+		return writtenIf(v, IsRequest)
 	case Code:
 		return writtenIf(v, func(s string) bool {
 			return slices.ContainsFunc(wire.Codes, func(c *wire.Code) bool { return c.Code == s })

@@ -26,6 +26,12 @@ func Know(log *slog.Logger, k Kind, ids ...string) {
 	}
 }
 
+// Knows says whether a logger has been told an id.
+func Knows(log *slog.Logger, k Kind, id string) bool {
+	h, ok := log.Handler().(*sealed)
+	return ok && h.known.has(k, id)
+}
+
 func seal(h slog.Handler) *sealed {
 	if s, ok := h.(*sealed); ok {
 		return s
