@@ -27,7 +27,7 @@ CREATE TABLE groups (
 ALTER TABLE groups ALTER COLUMN entries SET STORAGE EXTERNAL;
 ALTER TABLE groups ALTER COLUMN leaves SET STORAGE EXTERNAL;
 
-CREATE INDEX groups_at ON groups (at);
+CREATE INDEX groups_at ON groups (at) WHERE entries IS NOT NULL;
 
 CREATE TABLE day_keys (
   day       text    NOT NULL,

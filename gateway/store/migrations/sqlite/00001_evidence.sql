@@ -26,7 +26,7 @@ CREATE TABLE groups (
   PRIMARY KEY (log, seq)
 ) STRICT;
 
-CREATE INDEX groups_at ON groups (at);
+CREATE INDEX groups_at ON groups (at) WHERE entries IS NOT NULL;
 
 -- The keys of a day's pseudonyms: one, or more if nodes could not have that one any more (a clock was set back into a day that was over).
 CREATE TABLE day_keys (
@@ -39,12 +39,12 @@ CREATE TABLE day_keys (
   PRIMARY KEY (day, part)
 ) STRICT;
 
--- Where pseudonyms stand, many in a row: those of one day that begin with the same 12 bits, in a run of groups. Built when there is time for it.
+-- Where pseudonyms stand, many in a row: those of one day that begin with the same 10 bits, in a run of groups. Built when there is time for it.
 CREATE TABLE pseudonyms (
   day    TEXT    NOT NULL,
-  bucket INTEGER NOT NULL,  -- the first 12 bits
+  bucket INTEGER NOT NULL,  -- the first 10 bits
   log    TEXT    NOT NULL,
-  seq    INTEGER NOT NULL,  -- the first group of the run
+  seq    INTEGER NOT NULL,  -- the group behind the run
   places BLOB    NOT NULL,  -- as package evidence writes them
   PRIMARY KEY (day, bucket, log, seq)
 ) STRICT, WITHOUT ROWID;
