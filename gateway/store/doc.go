@@ -11,7 +11,8 @@
 //
 // A transaction that Commit has answered with nil is on disk:
 //
-//   - SQLite: journal_mode=WAL with synchronous=FULL. Commit returns after the log's fsync (F_FULLFSYNC on macOS).
+//   - SQLite: journal_mode=WAL with synchronous=EXTRA, which in this mode is FULL. Commit returns after the log's fsync (F_FULLFSYNC on macOS): one
+//     for each transaction.
 //   - PostgreSQL: synchronous_commit is at least "on" for each connection, whatever the server's default is. A server that runs with fsync=off is
 //     refused. With a synchronous standby Commit waits for it as well.
 //

@@ -27,14 +27,8 @@ var pragmas = []string{
 	"fullfsync(1)",                 // macOS: fsync alone leaves it in the drive
 	"journal_size_limit(67108864)", // the write-ahead log becomes this small again after a rush
 	"secure_delete(1)",             // what is deleted is overwritten
-	"synchronous(2)",               // FULL: Commit waits for the disk
+	"synchronous(3)",               // EXTRA: Commit waits for the disk, and until there is a write-ahead log also for the folder
 }
-
-// What only the one that writes is told. A file keeps its journal mode.
-var writerPragmas = []string{"journal_mode(wal)"}
-
-// And only those that read.
-var readerPragmas = []string{"query_only(1)"}
 
 // sqlitePath is the absolute path of the file.
 func sqlitePath(path string) (string, error) {
@@ -58,10 +52,10 @@ func openSQLite(ctx context.Context, given string, create bool) (_ *Store, err e
 		return nil, err
 	}
 	s := &Store{Kind: SQLite, name: "sqlite:" + path}
-	if s.Write, err = sql.Open("sqlite", sqliteDSN(path, "immediate", pragmas, writerPragmas)); err != nil {
+	if s.Write, err = sql.Open("sqlite", sqliteDSN(path, "immediate", pragmas...)); err != nil {
 		return nil, err
 	}
-	if s.Read, err = sql.Open("sqlite", sqliteDSN(path, "deferred", pragmas, readerPragmas)); err != nil {
+	if s.Read, err = sql.Open("sqlite", sqliteDSN(path, "deferred", append([]string{"query_only(1)"}, pragmas...)...)); err != nil {
 		return nil, errors.Join(err, s.Write.Close())
 	}
 	defer func() {
@@ -88,13 +82,8 @@ func openSQLite(ctx context.Context, given string, create bool) (_ *Store, err e
 	return s, nil
 }
 
-func sqliteDSN(path, txlock string, pragmas ...[]string) string {
-	q := url.Values{"_txlock": {txlock}}
-	for _, some := range pragmas {
-		for _, p := range some {
-			q.Add("_pragma", p)
-		}
-	}
+func sqliteDSN(path, txlock string, pragmas ...string) string {
+	q := url.Values{"_txlock": {txlock}, "_pragma": pragmas}
 	// SQLite reads it as a URI, so that no path can smuggle a parameter in.
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
@@ -121,18 +110,19 @@ func syncFolder(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// insistSQLite makes sure of what SQLite would leave out without a word.
+// insistSQLite has a write-ahead log, which the file keeps, and makes sure of what SQLite would leave out without a word. The way to the log leads
+// over a journal, whose removal must not come undone: that is why it is not a pragma of the URL, which the driver would run before synchronous.
 func insistSQLite(ctx context.Context, db *sql.DB) error {
 	var mode string
-	if err := db.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
+	if err := db.QueryRowContext(ctx, "PRAGMA journal_mode(wal)").Scan(&mode); err != nil {
 		return err
 	}
 	var synchronous int
 	if err := db.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&synchronous); err != nil {
 		return err
 	}
-	if mode != "wal" || synchronous != 2 {
-		return fmt.Errorf("SQLite is in journal mode %s with synchronous %d, not in wal with 2: put the file on a local disk", mode, synchronous)
+	if mode != "wal" || synchronous != 3 {
+		return fmt.Errorf("SQLite is in journal mode %s with synchronous %d, not in wal with 3: put the file on a local disk", mode, synchronous)
 	}
 	return nil
 }
