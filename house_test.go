@@ -51,6 +51,7 @@ var keepers = []keeper{
 	{library: "github.com/sony/gobreaker", rooms: []string{"tongma/gateway/upstream"}},
 	{library: "github.com/hashicorp/golang-lru", rooms: []string{"tongma/gateway", "tongma/adapters/descriptor"}},
 	{library: "github.com/redis/go-redis", rooms: []string{"tongma/gateway/freshness"}},
+	{library: "go.opentelemetry.io", rooms: []string{"tongma/gateway/tracing"}},
 	{library: "github.com/expr-lang/expr", rooms: []string{"tongma/adapters/descriptor"}},
 	{library: "github.com/spf13/cobra", rooms: []string{"tongma/cmd/tongma"}},
 	{library: "github.com/schollz/progressbar", rooms: []string{"tongma/cmd/tongma"}},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"tongma/gateway/tracing"
 	"tongma/standard"
 	"tongma/standard/proof"
 	"tongma/standard/sm"
@@ -55,7 +56,10 @@ func (g *Gateway) keep(ctx context.Context, call *Call, v *standard.Verification
 	if v.Freshness != nil {
 		e.From, e.ObservedAt = v.Freshness.From, v.Freshness.ObservedAt
 	}
+	ctx, span := g.tracer.Start(ctx, tracing.Evidence)
+	defer span.End()
 	if err := g.evidence.Append(ctx, e, personOf(r, f, e.System)); err != nil {
+		span.Fail()
 		return fmt.Errorf("%w: %w", ErrEvidence, err)
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 
 	"tongma/adapters"
 	"tongma/gateway/freshness"
+	"tongma/gateway/tracing"
 	"tongma/gateway/upstream"
 	"tongma/standard"
 )
@@ -21,6 +22,11 @@ type flight struct {
 	demand *upstream.Demand // of all who wait for it
 	done   chan struct{}
 	found  finding // to be read after done
+
+	tracer  *tracing.Tracer
+	from    context.Context // of whoever starts it, for the span above; it may end before
+	refresh bool            // nobody waits for it
+	span    tracing.Span
 }
 
 // flights holds what is under way. Each system's bulkhead bounds how many there are: who finds no place there lands at once.
@@ -58,9 +64,12 @@ func (all *flights) join(f *flight, until time.Time, p upstream.Priority) (*flig
 	f.demand = upstream.NewDemand(until, p)
 	f.done = make(chan struct{})
 	f.system.enter() // whoever starts it is there too, so that this never fails
+	ctx, span := f.tracer.Start(f.tracer.Below(f.demand.Context(all.ctx), f.from), tracing.Flight)
+	f.span = span
 	all.start(func() {
 		defer f.system.leave()
-		f.found = f.fly(f.demand.Context(all.ctx))
+		f.found = f.fly(ctx)
+		f.told()
 		if f.key != nil {
 			all.mu.Lock()
 			delete(all.running, *f.key)
@@ -69,6 +78,17 @@ func (all *flights) join(f *flight, until time.Time, p upstream.Priority) (*flig
 		close(f.done)
 	})
 	return f, false, nil
+}
+
+// told ends the span of a flight that has landed.
+func (f *flight) told() {
+	f.span.System(f.system.info.System)
+	f.span.Outcome(f.found.outcome, f.found.reason)
+	f.span.From(f.found.from)
+	if f.refresh {
+		f.span.Refresh()
+	}
+	f.span.End()
 }
 
 // start has a pilot fly: one that waits, or a new one.
@@ -130,8 +150,8 @@ func (all *flights) close(ctx context.Context) error {
 }
 
 // flightOf makes the flight that asks s. Only one that is to refresh what is remembered asks although there is something to serve.
-func (g *Gateway) flightOf(s *system, q *adapters.Query, key *freshness.Key, refresh bool) *flight {
-	f := &flight{system: s, key: key}
+func (g *Gateway) flightOf(ctx context.Context, s *system, q *adapters.Query, key *freshness.Key, refresh bool) *flight {
+	f := &flight{system: s, key: key, tracer: g.tracer, from: ctx, refresh: refresh}
 	own := *q
 	q = &own
 	f.fly = func(ctx context.Context) (found finding) {

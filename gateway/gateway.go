@@ -16,6 +16,7 @@ import (
 	"tongma/adapters"
 	"tongma/gateway/events"
 	"tongma/gateway/freshness"
+	"tongma/gateway/tracing"
 	"tongma/gateway/upstream"
 	"tongma/standard"
 )
@@ -41,6 +42,7 @@ type Config struct {
 	Uptime  func() time.Duration  // by which ages are measured, whatever happens to the clock; nil: since New
 	Log     *slog.Logger          // nil: nothing is logged
 	Metrics prometheus.Registerer // nil: nothing is registered
+	Tracer  *tracing.Tracer       // nil: no traces
 }
 
 // Backend is a system with the configuration of its backend. A system without an endpoint, or without a credential that its
@@ -84,6 +86,7 @@ type Gateway struct {
 	now        func() time.Time
 	uptime     func() time.Duration
 	log        *slog.Logger
+	tracer     *tracing.Tracer
 
 	swapping sync.Mutex // held by the one that changes the catalogue
 	ended    bool       // guarded by swapping
@@ -118,6 +121,7 @@ func New(config Config) (*Gateway, error) {
 		now:        config.Now,
 		uptime:     config.Uptime,
 		log:        config.Log,
+		tracer:     config.Tracer,
 	}
 	if g.evidence != nil {
 		g.kept += keepTime

@@ -51,6 +51,7 @@ func (g *Gateway) connect(b Backend) (*system, error) {
 	host, err := upstream.NewHost(upstream.HostConfig{
 		Endpoint: b.Endpoint, Endpoints: b.Endpoints, Credentials: b.Credentials,
 		Timeout: b.Limits.Timeout, MaxReply: b.Limits.Body, Connections: limits.Concurrency, Now: g.now,
+		Tracer: g.tracer, System: info.System,
 	})
 	if err != nil {
 		return nil, err
@@ -71,7 +72,7 @@ func (g *Gateway) connect(b Backend) (*system, error) {
 	adapter := b.Dialect.Open(host)
 	s.keyer, _ = adapter.(adapters.Keyer)
 	s.Guarded = upstream.Guard(adapter, info, upstream.GuardConfig{
-		Limits: limits, Place: adapters.Place{IDs: b.PlaceIDs}, Watch: s.watch(g.log),
+		Limits: limits, Place: adapters.Place{IDs: b.PlaceIDs}, Watch: s.watch(g.log), Tracer: g.tracer,
 	})
 	return s, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"tongma/adapters"
 	"tongma/gateway/freshness"
+	"tongma/gateway/tracing"
 	"tongma/gateway/upstream"
 	"tongma/standard"
 )
@@ -82,7 +83,9 @@ func (g *Gateway) verify(ctx context.Context, call *Call, deadline time.Time) (*
 		*q = adapters.Query{}
 		queries.Put(q)
 	}()
+	_, span := g.tracer.Start(ctx, tracing.Recognise)
 	s, err := g.recognise(call.Request, &q.Ticket)
+	span.End()
 	if err != nil {
 		return nil, finding{}, err
 	}
@@ -168,14 +171,16 @@ func (g *Gateway) find(ctx context.Context, call *Call, s *system, q *adapters.Q
 	if !keyed {
 		return refuseOverload(g.ask(ctx, call, s, q, nil, deadline))
 	}
+	_, span := g.tracer.Start(ctx, tracing.Memory)
 	kept, standing := g.memory.Get(key, s.marks)
+	span.End()
 	g.meters.looked(standing)
 	switch standing {
 	case freshness.Stale:
-		g.refresh(s, q, key)
+		g.refresh(ctx, s, q, key)
 		return remembered(s, &kept, standard.Stale), nil
 	case freshness.Due:
-		g.refresh(s, q, key)
+		g.refresh(ctx, s, q, key)
 		return remembered(s, &kept, standard.Cache), nil
 	case freshness.Fresh:
 		return remembered(s, &kept, standard.Cache), nil
@@ -229,14 +234,14 @@ func remembered(s *system, e *freshness.Entry, from standard.From) finding {
 // caller waits: what began before a notice is not served after it.
 func (g *Gateway) ask(ctx context.Context, call *Call, s *system, q *adapters.Query, key *freshness.Key, deadline time.Time) (finding, error) {
 	for {
-		f, joined, err := g.flights.join(g.flightOf(s, q, key, false), deadline, call.priority())
+		f, joined, err := g.flights.join(g.flightOf(ctx, s, q, key, false), deadline, call.priority())
 		if err != nil {
 			return finding{}, err
 		}
 		if joined {
 			s.meters.coalesced.Inc()
 		}
-		found, landed := g.await(ctx, f, s, deadline)
+		found, landed := g.await(ctx, f, joined, deadline)
 		if !landed || !found.overtaken() {
 			return found, nil
 		}
@@ -247,15 +252,20 @@ func (g *Gateway) ask(ctx context.Context, call *Call, s *system, q *adapters.Qu
 }
 
 // refresh has q asked for anew while nobody waits. It comes after all whom somebody waits for.
-func (g *Gateway) refresh(s *system, q *adapters.Query, key freshness.Key) {
-	_, _, _ = g.flights.join(g.flightOf(s, q, &key, true), time.Now().Add(refreshWaits), upstream.Refresh) // a gateway that closes needs none
+func (g *Gateway) refresh(ctx context.Context, s *system, q *adapters.Query, key freshness.Key) {
+	_, _, _ = g.flights.join(g.flightOf(ctx, s, q, &key, true), time.Now().Add(refreshWaits), upstream.Refresh) // a gateway that closes needs none
 }
 
 // refreshWaits is for how long a refresh may stand in its system's queue.
 const refreshWaits = time.Second
 
 // await waits for the flight until the caller's patience ends or the caller is gone, and says whether it landed; it goes on anyway.
-func (g *Gateway) await(ctx context.Context, f *flight, s *system, deadline time.Time) (finding, bool) {
+func (g *Gateway) await(ctx context.Context, f *flight, joined bool, deadline time.Time) (finding, bool) {
+	if joined {
+		_, span := g.tracer.Start(ctx, tracing.Joined)
+		span.Link(f.span)
+		defer span.End()
+	}
 	timer := time.NewTimer(time.Until(deadline))
 	defer timer.Stop()
 	select {
@@ -264,5 +274,5 @@ func (g *Gateway) await(ctx context.Context, f *flight, s *system, deadline time
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return because(s, standard.ReasonPatience), false
+	return because(f.system, standard.ReasonPatience), false
 }

@@ -15,6 +15,7 @@ import (
 
 	"tongma/gateway/events"
 	"tongma/gateway/registry"
+	"tongma/gateway/tracing"
 	"tongma/standard/sm"
 	"tongma/standard/wire"
 )
@@ -32,6 +33,7 @@ type call struct {
 	head    wire.Head
 	party   *registry.Party
 	session *session // nil if the request is signed with SM2
+	span    tracing.Span
 
 	// Once the request's signature has been verified, its answer is signed too.
 	proved     bool
@@ -88,8 +90,10 @@ func (s *Server) signed(path string, may service, h handler) echo.HandlerFunc {
 	meter := s.meters.route(path)
 	return func(c echo.Context) error {
 		x := s.newCall(c)
-		data, err := x.run(may, h)
+		data, err := x.run(path, may, h)
 		code := x.answer(data, err)
+		x.span.Code(code)
+		x.span.End()
 		x.buffers.back(&s.buffers)
 		meter.count(code, s.cfg.Now().Sub(x.began))
 		s.logAccess(path, x.id, code)
@@ -103,7 +107,7 @@ func (s *Server) newCall(c echo.Context) *call {
 }
 
 // run checks the call and hands it to its handler. A panic becomes an error that tells nothing of the inside.
-func (x *call) run(may service, h handler) (data any, err error) {
+func (x *call) run(path string, may service, h handler) (data any, err error) {
 	defer x.s.recovered(x.id, &err)
 	if err := x.readBody(cmp.Or(may.maxBody, wire.MaxBody)); err != nil {
 		return nil, err
@@ -116,10 +120,23 @@ func (x *call) run(may service, h handler) (data any, err error) {
 	if err := x.admit(); err != nil {
 		return nil, err
 	}
+	x.follow(path)
 	if err := x.authorise(may); err != nil {
 		return nil, err
 	}
 	return h(x)
+}
+
+// follow begins the call's span, now that it is known who calls.
+func (x *call) follow(path string) {
+	ctx, span := x.s.cfg.Tracer.Call(x.r.Context(), x.began, x.party.ID, x.r.Header)
+	if x.span = span; !span.On() {
+		return
+	}
+	x.r = x.r.WithContext(ctx)
+	span.Party(x.party.ID)
+	span.Route(path)
+	span.Request(x.id)
 }
 
 // recovered, deferred, turns a panic into an error. It logs the panic by its type and place, because its value could hold what somebody

@@ -20,6 +20,7 @@ import (
 	"tongma/gateway/events"
 	"tongma/gateway/freshness"
 	"tongma/gateway/registry"
+	"tongma/gateway/tracing"
 	"tongma/standard"
 	"tongma/standard/sm"
 	"tongma/standard/wire"
@@ -61,6 +62,7 @@ type Config struct {
 	Now     func() time.Time
 	Log     *slog.Logger
 	Metrics *prometheus.Registry // gets this package's metrics, and is what ServeMetrics shows
+	Tracer  *tracing.Tracer      // nil: no traces
 }
 
 // Server is the HTTP side of a gateway. Make it with [New].

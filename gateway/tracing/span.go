@@ -42,6 +42,9 @@ type Span struct {
 	log *slog.Logger // knows the node's ids
 }
 
+// On says whether anything is noted.
+func (s Span) On() bool { return s.of != nil }
+
 // End ends the span.
 func (s Span) End() {
 	if s.of != nil {

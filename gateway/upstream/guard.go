@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"tongma/adapters"
+	"tongma/gateway/tracing"
 	"tongma/standard"
 )
 
@@ -30,6 +31,7 @@ type GuardConfig struct {
 	Limits adapters.Limits // those in force, with nothing left to default; a Rate, Retry or Hedge of 0 or less is none
 	Place  adapters.Place  // where a probe says that it is
 	Watch  Watch
+	Tracer *tracing.Tracer // nil: no traces
 }
 
 // Guarded is an adapter behind its guards. It is safe for concurrent use.
@@ -41,6 +43,7 @@ type Guarded struct {
 	limits   adapters.Limits
 	place    adapters.Place
 	watch    Watch
+	tracer   *tracing.Tracer
 
 	ctx    context.Context // of probes
 	cancel context.CancelFunc
@@ -77,6 +80,7 @@ func Guard(a adapters.Adapter, info adapters.Info, c GuardConfig) *Guarded {
 		limits:  c.Limits,
 		place:   c.Place,
 		watch:   c.Watch,
+		tracer:  c.Tracer,
 		limit:   newLimit(c.Limits.Concurrency),
 		budget:  fullBudget,
 		queue:   queue{most: c.Limits.Concurrency * queuePerSlot},
@@ -102,9 +106,20 @@ func (g *Guarded) Verify(ctx context.Context, q *adapters.Query) (adapters.Resul
 			return result, nil
 		}
 	}
+	ctx, span := g.tracer.Start(ctx, tracing.Guard)
+	defer span.End()
+	var began time.Time
+	if span.On() {
+		began = time.Now()
+	}
 	s, fault := g.enter(ctx)
 	if fault != nil {
+		span.Reason(fault.Reason)
+		span.Fail()
 		return adapters.Result{}, g.refused(fault)
+	}
+	if span.On() {
+		span.Queued(s.since.Sub(began))
 	}
 	return g.call(ctx, q, s)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/go-resty/resty/v2"
 
 	"tongma/adapters"
+	"tongma/gateway/tracing"
 	"tongma/standard"
 )
 
@@ -26,6 +27,8 @@ type HostConfig struct {
 	MaxReply    int64         // bytes; likewise
 	Connections int           // kept open; as many as calls may be under way at once
 	Now         func() time.Time
+	Tracer      *tracing.Tracer // nil: no traces
+	System      string          // whose backend it is, in traces
 }
 
 // Host sends one system's requests to its configured endpoints and nowhere else. It follows no redirect, keeps no cookie, uses
@@ -139,6 +142,21 @@ func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
 
 // Send makes the request of call. See [adapters.Host].
 func (h *Host) Send(ctx context.Context, call *adapters.Call) (*adapters.Reply, error) {
+	ctx, span := h.config.Tracer.Start(ctx, tracing.Backend)
+	defer span.End()
+	span.System(h.config.System)
+	span.Method(call.Method)
+	reply, err := h.send(ctx, call)
+	if err != nil {
+		span.Reason(reasonOf(err))
+		span.Fail()
+		return nil, err
+	}
+	span.Status(reply.Status)
+	return reply, nil
+}
+
+func (h *Host) send(ctx context.Context, call *adapters.Call) (*adapters.Reply, error) {
 	target, fault := h.resolve(call)
 	if fault != nil {
 		return nil, fault
@@ -146,6 +164,9 @@ func (h *Host) Send(ctx context.Context, call *adapters.Call) (*adapters.Reply, 
 	header, fault := headerOf(call.Header)
 	if fault != nil {
 		return nil, fault
+	}
+	if parent := h.config.Tracer.Header(ctx, h.config.System); parent != "" {
+		header[tracing.HeaderName] = []string{parent}
 	}
 	ctx = context.WithValue(ctx, headerKey{}, header)
 	if after := firstSet(h.config.Timeout, call.Timeout); after > 0 && !endsWithin(ctx, after) {
