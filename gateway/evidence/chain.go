@@ -1,0 +1,68 @@
+package evidence
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"tongma/standard"
+	"tongma/standard/proof"
+)
+
+// makeRow makes the row of a group. The chain is then behind it: if it cannot be stored for good, the chain is to be loaded again.
+func (l *Log) makeRow(g *group) (*row, error) {
+	h := l.chain.Head(g.leaves, standard.Millis(l.config.Now()), l.config.Key.Public().ID())
+	r := &row{log: h.Log, seq: h.Group, first: h.First, count: h.Count, at: h.At}
+	var err error
+	if r.head, err = proof.AppendHead(nil, &h); err != nil {
+		return nil, err
+	}
+	if r.sign, err = l.config.Key.Sign(proof.SignText(r.head)); err != nil {
+		return nil, err
+	}
+	for _, e := range g.entries {
+		r.entries = proof.AppendFramed(r.entries, e)
+	}
+	subtree, err := l.chain.Add(r.head)
+	r.subtree = subtree[:]
+	return r, err
+}
+
+// loadChain reads where the log goes on: its last row, and a few that hold the trees before it.
+func (l *Log) loadChain(ctx context.Context) error {
+	last, err := lastRow(ctx, l.store.Write, l.config.Name)
+	if errors.Is(err, sql.ErrNoRows) {
+		l.chain, l.length = proof.NewChain(l.config.Name), 0
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	h, err := proof.ParseHead(last.head)
+	if err != nil || h.Group != last.seq || h.Log != l.config.Name {
+		return fmt.Errorf("row %d is damaged, nothing can follow it: restore the store", last.seq)
+	}
+	l.length = h.First + uint64(h.Count)
+	l.chain, err = proof.OpenChain(ctx, last.head, rowsOf(l.store.Write, l.config.Name))
+	return err
+}
+
+// rowsOf reads what is stored of the tree of a log's heads.
+func rowsOf(db *sql.DB, log string) proof.Rows {
+	return func(ctx context.Context, groups []uint64) ([]proof.Row, error) {
+		rows := make([]proof.Row, 0, len(groups))
+		for _, seq := range groups {
+			var head, subtree []byte
+			err := db.QueryRowContext(ctx, "SELECT head, subtree FROM groups WHERE log = $1 AND seq = $2", log, seq).Scan(&head, &subtree)
+			if err != nil {
+				return nil, fmt.Errorf("row %d: %w", seq, err)
+			}
+			if len(subtree) != len(proof.Digest{}) {
+				return nil, fmt.Errorf("row %d is damaged", seq)
+			}
+			rows = append(rows, proof.Row{Leaf: proof.Leaf(head), Subtree: proof.Digest(subtree)})
+		}
+		return rows, nil
+	}
+}
