@@ -1,0 +1,4 @@
+package tracing
+
+// OpenTo opens a tracer whose spans go to an exporter of a test's.
+var OpenTo = open
