@@ -20,10 +20,12 @@ const (
 // second all the time.
 const maxNonces = 16 << 20
 
-// Errors of [Nonces.Take].
+// Errors of Take.
 var (
 	ErrReplayed = errors.New("nonce was used before")
 	ErrFull     = errors.New("too many nonces of this caller are remembered")
+	ErrUnsure   = errors.New("nobody can say at present whether the nonce was used before")                // of nodes that share them
+	ErrAhead    = errors.New("the request's time is further in the future than nonces are remembered for") // likewise
 )
 
 // Nonces remembers which nonces each caller used during the last six minutes and forgets none before. It keeps a keyed 64-bit hash of

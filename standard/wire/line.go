@@ -15,5 +15,6 @@ const (
 	LineChange      = "tongma/1 change"
 	LineCache       = "tongma/1 cache"
 	LinePseudonym   = "tongma/1 pseudonym"
+	LineNonce       = "tongma/1 nonce" // names nonces where nodes share them; never sent
 	LineSeal        = "tongma/1 seal" // derives the key that seals session ids; never sent
 )

@@ -1,0 +1,131 @@
+package replay
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"tongma/gateway/freshness"
+	"tongma/gateway/freshness/redistest"
+	"tongma/gateway/registry"
+	"tongma/gateway/store"
+	"tongma/gateway/store/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// nodes share nonces through a Redis, each on a way of its own, and a PostgreSQL.
+type nodes struct {
+	t        testing.TB
+	redis    *redistest.Server
+	postgres *storetest.Server // nil: none
+	ways     []*redistest.Proxy
+	all      []*Nonces
+	made     atomic.Int64
+}
+
+const secret = "0123456789abcdef0123456789abcdef"
+
+// startNodes starts them, and waits until Redis has the turn.
+func startNodes(t testing.TB, count int, postgres *storetest.Server, args ...string) *nodes {
+	t.Helper()
+	h := &nodes{t: t, redis: redistest.Start(t, args...), postgres: postgres}
+	url := ""
+	if postgres != nil {
+		url = postgres.Database(t)
+	}
+	for range count {
+		way := redistest.StartProxy(t, h.redis.Address)
+		c := Config{Redis: freshness.SharedConfig{Addresses: []string{"redis://" + way.Address}, Secret: []byte(secret)}}
+		if url != "" {
+			c.Database = openStore(t, url).Write
+		}
+		n, err := Open(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { n.Close() })
+		h.ways, h.all = append(h.ways, way), append(h.all, n)
+	}
+	for i := range h.all {
+		h.accepts(i, 10*time.Second)
+	}
+	return h
+}
+
+func openStore(t testing.TB, url string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// one is a request that was made at a time.
+type one struct {
+	caller, nonce string
+	at            time.Time
+}
+
+func (h *nodes) request() one { return h.requestAt(time.Now()) }
+
+func (h *nodes) requestAt(at time.Time) one {
+	return one{"gate", fmt.Sprintf("nonce-%012d", h.made.Add(1)), time.UnixMilli(at.UnixMilli())}
+}
+
+func (h *nodes) take(node int, r one) error { return h.all[node].Take(r.caller, r.nonce, r.at) }
+
+// accepts waits until a node accepts a request made at that moment, and gives it.
+func (h *nodes) accepts(node int, within time.Duration) (accepted one, took time.Duration) {
+	h.t.Helper()
+	took = redistest.Eventually(h.t, within, fmt.Sprintf("node %d accepts", node), func() bool {
+		accepted = h.request()
+		return h.take(node, accepted) == nil
+	})
+	return accepted, took
+}
+
+// refused sends a request again to every node that it has been accepted by one of before.
+func (h *nodes) refused(why string, requests ...one) {
+	h.t.Helper()
+	for _, r := range requests {
+		for i := range h.all {
+			if err := h.take(i, r); err == nil {
+				h.t.Errorf("%s: node %d accepts %s again", why, i, r.nonce)
+			}
+		}
+	}
+}
+
+// turned waits until every node knows that the turn is at a place.
+func (h *nodes) turned(place string, within time.Duration) time.Duration {
+	h.t.Helper()
+	return redistest.Eventually(h.t, within, "the turn is at "+place, func() bool {
+		for _, n := range h.all {
+			if v := n.view.Load(); v == nil || v.place() != place || !n.decides(v) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func isReplay(err error) bool { return errors.Is(err, registry.ErrReplayed) }
+
+func isUnsure(err error) bool { return errors.Is(err, registry.ErrUnsure) }
+
+// kept is all that is in Redis.
+func (h *nodes) kept() string {
+	var all strings.Builder
+	for _, key := range h.redis.Do("KEYS", "*").([]any) {
+		fmt.Fprintf(&all, "%v %v\n", key, h.redis.Do("DUMP", key))
+	}
+	return all.String()
+}

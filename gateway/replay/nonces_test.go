@@ -1,0 +1,277 @@
+package replay
+
+import (
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"tongma/gateway/freshness/redistest"
+	"tongma/gateway/store/storetest"
+)
+
+func TestOfAllNodesOneAcceptsARequest(t *testing.T) {
+	h := startNodes(t, 3, storetest.StartPostgres(t))
+	h.turned("redis", 5*time.Second)
+	once := func(place string) {
+		t.Helper()
+		var accepted [200]atomic.Int64
+		var senders sync.WaitGroup
+		for i := range accepted {
+			r := h.request()
+			for node := range h.all {
+				for range 2 {
+					senders.Go(func() {
+						switch err := h.take(node, r); {
+						case err == nil:
+							accepted[i].Add(1)
+						case !isReplay(err):
+							t.Errorf("%s: node %d: %v", place, node, err)
+						}
+					})
+				}
+			}
+		}
+		senders.Wait()
+		for i := range accepted {
+			if n := accepted[i].Load(); n != 1 {
+				t.Errorf("%s: a request was accepted %d times", place, n)
+			}
+		}
+	}
+	once("redis")
+	h.redis.Kill()
+	h.turned("postgresql", 5*time.Second)
+	h.accepts(0, 3*time.Second)
+	once("postgresql")
+}
+
+func TestNoRequestIsAcceptedAgainWhateverRedisDoes(t *testing.T) {
+	h := startNodes(t, 2, storetest.StartPostgres(t))
+	h.turned("redis", 5*time.Second)
+	var accepted []one
+	for name, trouble := range map[string]struct {
+		begin, end func()
+		place      string // where nonces are kept then
+	}{
+		"killed":  {h.redis.Kill, h.redis.Restart, "postgresql"},
+		"hanging": {func() { h.redis.Signal(syscall.SIGSTOP) }, func() { h.redis.Signal(syscall.SIGCONT) }, "postgresql"},
+		"read-only": {func() { h.redis.Do("REPLICAOF", "127.0.0.1", "1") }, func() { h.redis.Do("REPLICAOF", "NO", "ONE") }, "postgresql"},
+		"full": {func() { h.redis.Do("CONFIG", "SET", "maxmemory", "1") }, func() { h.redis.Do("CONFIG", "SET", "maxmemory", "0") }, "postgresql"},
+		"slow": {func() { h.delay(2 * quickTime) }, func() { h.delay(0) }, "postgresql"},
+	} {
+		h.turned("redis", 20*time.Second)
+		for node := range h.all {
+			before, _ := h.accepts(node, 3*time.Second)
+			accepted = append(accepted, before)
+		}
+		trouble.begin()
+		h.refused(name+", at once", accepted...)
+		took := h.turned(trouble.place, 5*time.Second)
+		for node := range h.all {
+			during, stall := h.accepts(node, 3*time.Second)
+			accepted = append(accepted, during)
+			if took+stall > 3*time.Second {
+				t.Errorf("%s: node %d accepts again after %v", name, node, took+stall)
+			}
+		}
+		h.refused(name, accepted...)
+		trouble.end()
+		h.refused(name+", when it is over", accepted...)
+		back := h.turned("redis", 20*time.Second)
+		h.refused(name+", when Redis has the turn again", accepted...)
+		t.Logf("%s: the turn went over within %v, and back within %v", name, took.Round(time.Millisecond), back.Round(time.Millisecond))
+	}
+}
+
+func (h *nodes) delay(d time.Duration) {
+	for _, way := range h.ways {
+		way.Delay(d)
+	}
+}
+
+// TestARedisThatHasLostSomethingDecidesAboutNothingThatItHad: each of these leaves a Redis that answers.
+func TestARedisThatHasLostSomethingDecidesAboutNothingThatItHad(t *testing.T) {
+	for _, with := range []string{"postgresql", "alone"} {
+		var postgres *storetest.Server
+		if with == "postgresql" {
+			postgres = storetest.StartPostgres(t)
+		}
+		h := startNodes(t, 2, postgres)
+		h.turned("redis", 10*time.Second)
+		var accepted []one
+		for name, lose := range map[string]func(){
+			"emptied":            func() { h.redis.Do("FLUSHALL") },
+			"restarted":          func() { h.redis.Kill(); h.redis.Restart() },
+			"a set evicted":      func() { h.redis.Do("DEL", "tongma:{nonces}:"+h.youngest()) },
+			"its hash evicted":   func() { h.redis.Do("DEL", "tongma:{nonces}") },
+			"another was master": func() { h.redis.Do("REPLICAOF", "127.0.0.1", "1"); h.redis.Do("REPLICAOF", "NO", "ONE") },
+			"an old copy": func() {
+				keys := h.redis.Do("KEYS", "tongma:*").([]any)
+				copies := map[any]any{}
+				for _, key := range keys {
+					copies[key] = h.redis.Do("DUMP", key)
+				}
+				r, _ := h.accepts(0, time.Second)
+				accepted = append(accepted, r)
+				h.redis.Kill()
+				h.redis.Restart()
+				for key, value := range copies {
+					h.redis.Do("RESTORE", key, 0, value, "REPLACE")
+				}
+			},
+		} {
+			for node := range h.all {
+				r, _ := h.accepts(node, 10*time.Second)
+				accepted = append(accepted, r)
+			}
+			lose()
+			h.refused(with+", "+name, accepted...)
+			_, took := h.accepts(1, 10*time.Second)
+			h.refused(with+", "+name+", when nodes accept again", accepted...)
+			t.Logf("%s, %s: nothing was accepted for %v", with, name, took.Round(time.Millisecond))
+		}
+	}
+}
+
+// youngest is the set that nonces go into.
+func (h *nodes) youngest() string {
+	age := h.redis.Do("HGET", "tongma:{nonces}", "age").(string)
+	return string('0' + (age[len(age)-1]-'0'+2*((age[len(age)-2]-'0')%2))%4)
+}
+
+func TestANodeThatAloneDoesNotReachRedisRefusesAndTheOthersGoOn(t *testing.T) {
+	h := startNodes(t, 3, storetest.StartPostgres(t))
+	h.turned("redis", 5*time.Second)
+	r, _ := h.accepts(0, time.Second)
+	h.ways[2].Cut()
+	redistest.Eventually(t, 5*time.Second, "the node is not ready", func() bool {
+		for node := range 2 {
+			if err := h.take(node, h.request()); err != nil {
+				t.Errorf("node %d: %v", node, err)
+			}
+		}
+		if err := h.take(2, h.request()); !isUnsure(err) {
+			t.Errorf("the node that is cut off: %v", err)
+		}
+		h.refused("cut off", r)
+		return h.all[2].Ready() != nil
+	})
+	if v := h.all[0].view.Load(); v.place() != "redis" || h.all[0].Ready() != nil {
+		t.Errorf("the turn is at %s; %v", v.place(), h.all[0].Ready())
+	}
+	h.ways[2].Mend()
+	h.accepts(2, 5*time.Second)
+	redistest.Eventually(t, time.Second, "it is ready", func() bool { return h.all[2].Ready() == nil })
+}
+
+func TestWithoutPostgreSQLNobodySaysWhoDecides(t *testing.T) {
+	h := startNodes(t, 2, storetest.StartPostgres(t))
+	h.turned("redis", 5*time.Second)
+	before, _ := h.accepts(0, time.Second)
+	h.postgres.Kill()
+	began := time.Now()
+	redistest.Eventually(t, 3*time.Second, "nothing is accepted", func() bool { return isUnsure(h.take(0, h.request())) && isUnsure(h.take(1, h.request())) })
+	if took := time.Since(began); took < 100*time.Millisecond {
+		t.Errorf("Redis decided for another %v only", took)
+	}
+	redistest.Eventually(t, 5*time.Second, "no node is ready", func() bool { return h.all[0].Ready() != nil && h.all[1].Ready() != nil })
+	h.redis.Kill()
+	h.refused("both are gone", before)
+	h.postgres.Restart(t)
+	h.turned("postgresql", 10*time.Second)
+	between, _ := h.accepts(1, 5*time.Second)
+	h.refused("PostgreSQL is back", before, between)
+	h.redis.Restart()
+	h.turned("redis", 10*time.Second)
+	h.accepts(0, time.Second)
+	h.refused("both are back", before, between)
+}
+
+func TestACallerWhoseClockIsAheadHasBoundsOfItsOwn(t *testing.T) {
+	h := startNodes(t, 2, storetest.StartPostgres(t))
+	h.turned("redis", 5*time.Second)
+	const by = 150 * time.Second
+	early := func() one {
+		r := h.requestAt(time.Now().Add(by))
+		r.caller = "ahead"
+		return r
+	}
+	first := early()
+	if err := h.take(0, first); err != nil {
+		t.Fatal(err)
+	}
+	h.refused("in Redis", first)
+	h.redis.Kill()
+	h.turned("postgresql", 5*time.Second)
+	h.accepts(0, 2*time.Second) // others need not wait for that caller's time
+	h.refused("after Redis", first)
+	var second one
+	redistest.Eventually(t, 5*time.Second, "the caller goes on in its own time", func() bool {
+		second = early()
+		return h.take(1, second) == nil
+	})
+	if floor := h.all[1].Floor("ahead"); floor.Before(first.at) || floor.After(second.at) {
+		t.Errorf("the floor is %v", floor)
+	}
+	if floor := h.all[1].Floor("gate"); floor.After(time.Now().Add(window)) {
+		t.Errorf("the floor of the others is %v", floor)
+	}
+	h.redis.Restart()
+	h.turned("redis", 10*time.Second)
+	h.refused("after PostgreSQL", first, second)
+	if err := h.take(0, early()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRedisAloneRefusesWhatIsFarAhead(t *testing.T) {
+	h := startNodes(t, 2, nil)
+	if err := h.take(0, h.requestAt(time.Now().Add(ahead-time.Second))); err != nil {
+		t.Error(err)
+	}
+	if err := h.take(0, h.requestAt(time.Now().Add(ahead+time.Second))); err == nil || isUnsure(err) || isReplay(err) {
+		t.Errorf("too far ahead: %v", err)
+	}
+	r, _ := h.accepts(0, time.Second)
+	h.redis.Kill()
+	redistest.Eventually(t, 5*time.Second, "no node is ready", func() bool {
+		h.refused("without Redis", r)
+		return h.all[0].Ready() != nil && h.all[1].Ready() != nil
+	})
+}
+
+func TestNothingOfACallerCanBeRead(t *testing.T) {
+	h := startNodes(t, 1, storetest.StartPostgres(t))
+	h.turned("redis", 5*time.Second)
+	r, _ := h.accepts(0, time.Second)
+	if err := h.take(0, one{"gate-of-somebody", "nonce-of-somebody", time.Now().Add(time.Minute)}); err != nil {
+		t.Fatal(err)
+	}
+	kept := h.kept()
+	h.redis.Kill()
+	h.turned("postgresql", 5*time.Second)
+	h.accepts(0, 3*time.Second)
+	rows, err := h.all[0].sure.db.Query("SELECT caller || ' ' || nonce FROM nonces UNION ALL SELECT caller FROM nonce_turns")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		kept += text + "\n"
+	}
+	if !strings.Contains(kept, "tongma:{nonces}") || len(kept) < 200 {
+		t.Fatalf("little is kept: %q", kept)
+	}
+	for _, clear := range []string{r.nonce, "nonce-", "gate", "somebody"} {
+		if strings.Contains(kept, clear) {
+			t.Errorf("%q can be read", clear)
+		}
+	}
+}
