@@ -345,7 +345,7 @@ func TestNothingPersonalIsLoggedOrCounted(t *testing.T) {
 			t.Errorf("%q is told:\n%s", secret, everything)
 		}
 	}
-	if c := testutil.ToFloat64(g.meters.verifications.WithLabelValues("sui", "verified", "00", "cache")); c != 1 {
+	if c := testutil.ToFloat64(g.meters.verifications.of(answerLabels{"sui", "verified", "00", "cache"})); c != 1 {
 		t.Errorf("%v answers from memory are counted", c)
 	}
 }

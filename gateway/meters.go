@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -11,7 +12,10 @@ import (
 
 // meters are the gateway's metrics. Their labels are outcomes, statuses and ids of the catalogue, nothing of a person.
 type meters struct {
-	verifications *prometheus.CounterVec
+	verifications *series[answerLabels, prometheus.Counter]
+	took          *series[outcomeLabels, prometheus.Observer]
+	reasons       *series[reasonLabels, prometheus.Counter]
+	ages          *series[ageLabels, prometheus.Observer]
 	seconds       *prometheus.HistogramVec
 	coalesced     *prometheus.CounterVec
 	waited        *prometheus.HistogramVec
@@ -20,6 +24,28 @@ type meters struct {
 	probed        *prometheus.CounterVec
 	lookups       [freshness.Fresh + 1]prometheus.Counter // by standing
 }
+
+// What answers are counted by. The system is empty where nobody claims the scan.
+type (
+	answerLabels struct {
+		system  string
+		outcome standard.Outcome
+		status  standard.Status
+		from    standard.From
+	}
+	outcomeLabels struct {
+		system  string
+		outcome standard.Outcome
+	}
+	reasonLabels struct {
+		system string
+		reason standard.ReasonCode
+	}
+	ageLabels struct {
+		system string
+		from   standard.From
+	}
+)
 
 // systemMeters are those of one system.
 type systemMeters struct {
@@ -32,10 +58,27 @@ func newMeters(registry prometheus.Registerer, g *Gateway) (*meters, error) {
 	lookups := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tongma_cache_lookups_total", Help: "Looks into memory: hit, hit_due (asked for anew in the background), stale (likewise), last_resort (served where asking fails), miss.",
 	}, []string{"result"})
+	verifications := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tongma_verifications_total", Help: "Answers, by system (empty: nobody claims the scan), outcome, status and origin.",
+	}, []string{"system", "outcome", "status", "from"})
+	took := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "tongma_verification_seconds", Help: "Time from a checked request to its answer, evidence included, by system and outcome.",
+		Buckets: []float64{.0001, .00025, .001, .0025, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
+	}, []string{"system", "outcome"})
+	reasons := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tongma_unverified_total", Help: "Answers that are not verified, by system and reason.",
+	}, []string{"system", "reason"})
+	ages := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "tongma_answer_age_seconds", Help: "Age of what is served from memory, by system and origin: cache, stale.",
+		Buckets: []float64{1, 5, 10, 30, 60, 300, 600, 1800},
+	}, []string{"system", "from"})
 	m := &meters{
-		verifications: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tongma_verifications_total", Help: "Answers, by system (empty: nobody claims the scan), outcome, status and origin.",
-		}, []string{"system", "outcome", "status", "from"}),
+		verifications: newSeries(func(l answerLabels) prometheus.Counter {
+			return verifications.WithLabelValues(l.system, string(l.outcome), string(l.status), string(l.from))
+		}),
+		took:    newSeries(func(l outcomeLabels) prometheus.Observer { return took.WithLabelValues(l.system, string(l.outcome)) }),
+		reasons: newSeries(func(l reasonLabels) prometheus.Counter { return reasons.WithLabelValues(l.system, string(l.reason)) }),
+		ages:    newSeries(func(l ageLabels) prometheus.Observer { return ages.WithLabelValues(l.system, string(l.from)) }),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "tongma_backend_seconds", Help: "Time that a system took to answer, all its calls together.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
@@ -68,7 +111,7 @@ func newMeters(registry prometheus.Registerer, g *Gateway) (*meters, error) {
 	flights := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "tongma_flights", Help: "Questions under way that others may join.",
 	}, func() float64 { return float64(g.flights.len()) })
-	for _, c := range []prometheus.Collector{m.verifications, m.seconds, m.coalesced, m.waited, m.refused, m.second, m.probed,
+	for _, c := range []prometheus.Collector{verifications, took, reasons, ages, m.seconds, m.coalesced, m.waited, m.refused, m.second, m.probed,
 		lookups, records, flights, conditions{g}} {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("gateway: metrics: %w", err)
@@ -90,12 +133,28 @@ func (m *meters) of(system string) systemMeters {
 	}
 }
 
+// answered counts an answer.
 func (m *meters) answered(v *standard.Verification, from standard.From) {
-	system := ""
-	if v.System != nil {
-		system = v.System.ID
+	system := systemIn(v)
+	m.verifications.of(answerLabels{system, v.Outcome, v.Status, from}).Inc()
+	if v.Reason != nil {
+		m.reasons.of(reasonLabels{system, v.Reason.Code}).Inc()
 	}
-	m.verifications.WithLabelValues(system, string(v.Outcome), string(v.Status), string(from)).Inc()
+	if v.Freshness != nil && from != standard.Live {
+		m.ages.of(ageLabels{system, from}).Observe(float64(v.Freshness.AgeMs) / 1000)
+	}
+}
+
+// timed notes how long an answer took.
+func (m *meters) timed(v *standard.Verification, d time.Duration) {
+	m.took.of(outcomeLabels{systemIn(v), v.Outcome}).Observe(d.Seconds())
+}
+
+func systemIn(v *standard.Verification) string {
+	if v.System == nil {
+		return ""
+	}
+	return v.System.ID
 }
 
 // conditions shows how the guards of all systems stand whenever somebody collects the metrics.

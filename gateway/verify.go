@@ -58,11 +58,18 @@ func (g *Gateway) Verify(ctx context.Context, call Call) (*standard.Verification
 	if err := call.Request.Check(g.now()); err != nil {
 		return nil, err
 	}
-	deadline := begin.Add(patience(call.Request) - g.kept)
-	if call.Request.Reference != "" {
-		return g.verifyOnce(ctx, &call, deadline)
+	v, err := g.verifyBy(ctx, &call, begin.Add(patience(call.Request)-g.kept))
+	if err == nil {
+		g.meters.timed(v, time.Since(begin))
 	}
-	v, _, err := g.verify(ctx, &call, deadline)
+	return v, err
+}
+
+func (g *Gateway) verifyBy(ctx context.Context, call *Call, deadline time.Time) (*standard.Verification, error) {
+	if call.Request.Reference != "" {
+		return g.verifyOnce(ctx, call, deadline)
+	}
+	v, _, err := g.verify(ctx, call, deadline)
 	return v, err
 }
 
