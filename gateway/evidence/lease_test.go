@@ -1,0 +1,157 @@
+package evidence
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"tongma/gateway"
+	"tongma/gateway/store"
+	"tongma/gateway/store/storetest"
+)
+
+// expire has a node's lease run out, as if it had been away for long.
+func expire(t *testing.T, s *store.Store) {
+	t.Helper()
+	if _, err := s.Write.Exec("UPDATE logs SET until = 1"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestASecondNodeOfOneNameDoesNotStart(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		first := open(t, config(t, s, "node-1"))
+		if l, err := Open(t.Context(), config(t, s, "node-1")); !errors.Is(err, ErrTaken) {
+			if err == nil {
+				shut(l)
+			}
+			t.Fatalf("%v, want ErrTaken", err)
+		}
+		add(t, first, person(1))
+	})
+}
+
+func TestANodeThatLosesItsLogAnswersNothingUntilItHasItBack(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		a := open(t, config(t, s, "node-1"))
+		for range 3 {
+			add(t, a, person(1))
+		}
+		expire(t, s)
+		b := open(t, config(t, s, "node-1"))
+		add(t, b, person(2))
+		if err := a.Append(t.Context(), entry(time.Now()), person(3)); !errors.Is(err, errLost) || !errors.Is(err, ErrUnavailable) {
+			t.Fatalf("the node that has lost its log: %v", err)
+		}
+		if !errors.Is(a.Ready(), errLost) {
+			t.Errorf("ready: %v", a.Ready())
+		}
+		for range 5 {
+			add(t, b, person(2))
+		}
+		if got := len(mustVerify(t, b, "node-1")); got != 9 {
+			t.Errorf("%d entries, want 9", got)
+		}
+		shut(b)
+		eventually(t, "the first node has it back", func() bool { return a.Ready() == nil })
+		add(t, a, person(1))
+		if got := len(mustVerify(t, a, "node-1")); got != 10 {
+			t.Errorf("%d entries, want 10", got)
+		}
+	})
+}
+
+func TestTwoNodesThatFightForALogBreakNothing(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		a := open(t, config(t, s, "node-1"))
+		expire(t, s)
+		b := open(t, config(t, s, "node-1"))
+		kept := map[string]bool{}
+		for range 6 {
+			for _, l := range []*Log{a, b} {
+				expire(t, s)
+				eventually(t, "one of them can write", func() bool { return a.Ready() == nil || b.Ready() == nil })
+				for range 3 {
+					e := entry(time.Now())
+					if l.Append(t.Context(), e, person(1)) == nil {
+						kept[e.ID] = true
+					}
+				}
+			}
+		}
+		got := mustVerify(t, a, "node-1")
+		for id := range kept {
+			if _, ok := got[id]; !ok {
+				t.Errorf("%s was acknowledged and is not there", id)
+			}
+		}
+		if len(kept) < 10 {
+			t.Errorf("%d entries were kept: that tests nothing", len(kept))
+		}
+	})
+}
+
+func TestANodeTakesItsOwnLeaseBackAtOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c := config(t, s, "node-1")
+		a := open(t, c)
+		add(t, a, person(1))
+		a.lease.mine.file.Close() // as if it had been killed: its lease runs on, its lock is gone
+		begin := time.Now()
+		b := open(t, c)
+		if d := time.Since(begin); d > time.Second {
+			t.Errorf("it took %v", d)
+		}
+		add(t, b, person(1))
+		if err := a.Append(t.Context(), entry(time.Now()), person(1)); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("the node before: %v", err)
+		}
+	})
+}
+
+func TestTwoProcessesDoNotShareAStateFolder(t *testing.T) {
+	s := storetest.Open(t, storetest.SQLiteURL(t))
+	c := config(t, s, "node-1")
+	open(t, c)
+	if l, err := Open(t.Context(), c); err == nil {
+		shut(l)
+		t.Error("a second process has opened the state folder")
+	}
+}
+
+func TestAHolderIsMadeAnewWhereItsFileIsDamaged(t *testing.T) {
+	folder := t.TempDir()
+	for _, text := range []string{"", "damaged", "00112233445566778899aabbccddeeff\n"} {
+		if err := os.WriteFile(filepath.Join(folder, "evidence-node-1.holder"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		h, err := openHolder(folder, "node-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(h.id) != 32 || (text != "" && text != "damaged") != (h.id == "00112233445566778899aabbccddeeff") {
+			t.Errorf("%q gave %q", text, h.id)
+		}
+		h.close()
+	}
+}
+
+func TestALogFromABackupIsNotWritten(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c := config(t, s, "node-1")
+		l := open(t, c)
+		add(t, l, gateway.Person{})
+		shut(l)
+		if _, err := s.Write.Exec("UPDATE logs SET closed = 1"); err != nil {
+			t.Fatal(err)
+		}
+		if l, err := Open(t.Context(), c); !errors.Is(err, ErrEnded) {
+			if err == nil {
+				shut(l)
+			}
+			t.Errorf("%v, want ErrEnded", err)
+		}
+	})
+}
