@@ -11,15 +11,18 @@ import (
 	"tongma/conformance/sandbox"
 	"tongma/gateway/client"
 	"tongma/standard"
+	"tongma/standard/sm"
 	"tongma/standard/wire"
 )
 
 // post is a running node with a platform that runs suishen and sheni, and a real dialect's backend behind it.
 type post struct {
 	*client.Client
-	t   *testing.T
-	box *sandbox.Sandbox
-	seq uint64
+	t    *testing.T
+	box  *sandbox.Sandbox
+	node *Node
+	key  *sm.PublicKey
+	seq  uint64
 }
 
 // startPost runs a node whose configuration has these further lines for the system suishen.
@@ -57,7 +60,7 @@ func startPost(t *testing.T, more string) *post {
 			t.Error(err)
 		}
 	})
-	return &post{Client: c, t: t, box: box}
+	return &post{Client: c, t: t, box: box, node: n, key: cfg.Key.Public()}
 }
 
 // from verifies a scan and gives where the answer, which must be green, is from.

@@ -1,13 +1,20 @@
 package node
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"tongma/gateway/client"
 	"tongma/gateway/freshness"
+	"tongma/gateway/freshness/redistest"
+	"tongma/standard"
+	"tongma/standard/proof"
+	"tongma/standard/sm"
+	"tongma/standard/wire"
 )
 
 // evidenceFolder is a folder with the files that a store and an evidence section name.
@@ -75,5 +82,72 @@ func TestAWrongStoreOrEvidenceSectionIsFound(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: the error tells the password", text)
 		}
+	}
+}
+
+// keeping are the lines of a configuration that keeps evidence.
+func keeping(t *testing.T) string {
+	t.Helper()
+	t.Setenv("EVIDENCE", strings.Repeat("k", freshness.MinSecret))
+	return "store: sqlite:tongma.db\nevidence: {log: node-1, officer: callers/gate-1.pub.pem, secret: {env: EVIDENCE}}\n"
+}
+
+func TestWhatANodeAnswersCanBeProved(t *testing.T) {
+	p := startPost(t, keeping(t))
+	ask := func(scan string) *standard.Verification {
+		v, err := p.Verify(t.Context(), &standard.Request{Scan: scan, Place: standard.Place{Region: "110000", Site: "gate 4"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	for _, scan := range []string{p.green().Scan, p.green().Scan, "what nobody claims"} {
+		v := ask(scan)
+		found, err := p.node.evidence.Find(t.Context(), v.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		proved, err := found.Prove()
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, head, err := proved.Verify(proof.Keys{p.key.ID(): p.key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := v.AppendJSON(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Answer != sm.Sum(text) || e.ID != v.ID || e.Outcome != v.Outcome || e.Status != v.Status || e.Party != "a" || e.Site != "gate 4" || head.Log != v.Evidence.Log {
+			t.Errorf("%s: proved %+v of %s", v.Outcome, e, text)
+		}
+	}
+}
+
+func TestANodeWhoseStoreIsGoneAnswersNothingUntilItIsBack(t *testing.T) {
+	p := startPost(t, keeping(t))
+	request := &standard.Request{Scan: p.green().Scan, Place: standard.Place{Region: "110000"}}
+	p.from(request.Scan)
+	file := strings.TrimPrefix(p.node.store.String(), "sqlite:")
+	if err := os.Rename(file, file+".away"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := p.Verify(t.Context(), request)
+	if refused, ok := errors.AsType[*client.RefusedError](err); !ok || refused.Code != wire.CodeEvidence.Code || !refused.Signed {
+		t.Errorf("%v", err)
+	}
+	if status, _ := get(t, p.node.URL()+"/readyz"); status != 503 {
+		t.Errorf("readyz says %d", status)
+	}
+	if err := os.Rename(file+".away", file); err != nil {
+		t.Fatal(err)
+	}
+	redistest.Eventually(t, 10*time.Second, "the node answers again", func() bool {
+		_, err := p.Verify(t.Context(), request)
+		return err == nil
+	})
+	if status, _ := get(t, p.node.URL()+"/readyz"); status != 200 {
+		t.Errorf("readyz says %d", status)
 	}
 }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -21,7 +22,9 @@ import (
 	"tongma/gateway"
 	"tongma/gateway/api"
 	"tongma/gateway/events"
+	"tongma/gateway/evidence"
 	"tongma/gateway/registry"
+	"tongma/gateway/store"
 	"tongma/standard/wire"
 )
 
@@ -36,12 +39,14 @@ const (
 
 // Node is one gateway with its listeners. [New] makes it, [Node.Run] serves it.
 type Node struct {
-	gateway *gateway.Gateway
-	server  *api.Server
-	public  net.Listener
-	metrics net.Listener // nil: none
-	secure  bool
-	drain   time.Duration
+	store    *store.Store  // nil: none
+	evidence *evidence.Log // nil: none
+	gateway  *gateway.Gateway
+	server   *api.Server
+	public   net.Listener
+	metrics  net.Listener // nil: none
+	secure   bool
+	drain    time.Duration
 
 	// headroom is never touched, and so takes address space but no memory. What lives in a gateway is small next to what its calls
 	// throw away, and the collector, which runs when as much has been thrown away as lives, would disturb more than one call in a
@@ -65,43 +70,73 @@ func New(cfg *Config) (*Node, error) {
 		logger = newLog(slog.LevelInfo)
 	}
 	logger = events.Seal(logger)
+	n := &Node{secure: cfg.TLS != nil, drain: cmp.Or(cfg.Drain, defaultDrain), headroom: make([]byte, headroomWithin(debug.SetMemoryLimit(-1)))}
+	if err := n.open(cfg, logger); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	return n, nil
+}
+
+// open makes the parts of a node, each from those before it.
+func (n *Node) open(cfg *Config, logger *slog.Logger) error {
 	watched := prometheus.NewRegistry()
 	watched.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	parties, err := registry.NewParties(cfg.Callers)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	nonces, err := registry.OpenNonces(filepath.Join(cfg.State, marksFile))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	operations, err := registry.OpenOperations(filepath.Join(cfg.State, operationsFile), logger)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	g, err := gateway.New(gateway.Config{
+	if err := n.openEvidence(cfg, logger, watched); err != nil {
+		return err
+	}
+	gate := gateway.Config{
 		Backends: cfg.backends(), CacheRecords: cfg.CacheRecords, Shared: cfg.Shared, Log: logger, Metrics: watched,
-	})
-	if err != nil {
-		return nil, err
 	}
-	n := &Node{gateway: g, secure: cfg.TLS != nil, drain: cfg.Drain, headroom: make([]byte, headroomWithin(debug.SetMemoryLimit(-1)))}
-	if n.drain == 0 {
-		n.drain = defaultDrain
+	served := api.Config{
+		ID: cfg.ID, Key: cfg.Key, Parties: parties, Nonces: nonces, Operations: operations, Now: time.Now, Log: logger, Metrics: watched,
 	}
-	hold(g, operations.Held(), logger)
-	n.server, err = api.New(api.Config{
-		ID: cfg.ID, Key: cfg.Key, Parties: parties, Nonces: nonces,
-		Gateway: g, Operations: operations, Now: time.Now, Log: logger, Metrics: watched,
-	})
-	if err == nil {
-		err = n.listen(cfg)
+	if n.evidence != nil {
+		gate.Evidence, served.Ready = n.evidence, n.evidence.Ready
 	}
-	if err != nil {
-		return nil, errors.Join(err, n.Close())
+	if n.gateway, err = gateway.New(gate); err != nil {
+		return err
 	}
-	return n, nil
+	hold(n.gateway, operations.Held(), logger)
+	served.Gateway = n.gateway
+	if n.server, err = api.New(served); err != nil {
+		return err
+	}
+	return n.listen(cfg)
+}
+
+// openTime is for how long a store may keep a start waiting. Another node's hold on a log ends by itself within that.
+const openTime = 30 * time.Second
+
+// openEvidence opens the store and the log of evidence in it, as far as they are configured.
+func (n *Node) openEvidence(cfg *Config, logger *slog.Logger, watched prometheus.Registerer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), openTime)
+	defer cancel()
+	var err error
+	if cfg.Store != "" {
+		if n.store, err = store.Open(ctx, cfg.Store); err != nil {
+			return err
+		}
+	}
+	if e := cfg.Evidence; e != nil {
+		n.evidence, err = evidence.Open(ctx, evidence.Config{
+			Store: n.store, Name: e.Log, State: cfg.State, Key: cfg.Key, Secret: e.Secret,
+			Officer: e.Officer, Retention: e.Retention, Keep: e.Keep, Log: logger, Metrics: watched,
+		})
+	}
+	return err
 }
 
 // hold takes out of service again what an operator had taken out before the node ended.
@@ -123,6 +158,8 @@ func (c *Config) check() error {
 	switch {
 	case c.Key == nil:
 		return errors.New("the gateway needs a key")
+	case c.Evidence != nil && c.Store == "":
+		return errors.New("evidence needs a store")
 	case c.TLS == nil && !c.BehindProxy && !isLoopback(c.Listen):
 		return fmt.Errorf("listen %s: plain HTTP is for loopback addresses alone: give a certificate, or say that a proxy speaks TLS", c.Listen)
 	}
@@ -196,12 +233,27 @@ func (n *Node) Run(ctx context.Context) error {
 	draining, stop := context.WithTimeout(context.WithoutCancel(ctx), n.drain)
 	defer stop()
 	err := n.server.Shutdown(draining)
-	return errors.Join(err, group.Wait(), n.gateway.Close(draining))
+	return errors.Join(err, group.Wait(), n.release(draining))
+}
+
+// release ends what is behind the listeners. What is written last is closed last.
+func (n *Node) release(ctx context.Context) error {
+	var errs []error
+	if n.gateway != nil {
+		errs = append(errs, n.gateway.Close(ctx))
+	}
+	if n.evidence != nil {
+		errs = append(errs, n.evidence.Close(ctx))
+	}
+	if n.store != nil {
+		errs = append(errs, n.store.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // Close releases what [New] has opened, for a node that is never run.
 func (n *Node) Close() error {
-	errs := []error{n.gateway.Close(context.Background())}
+	errs := []error{n.release(context.Background())}
 	for _, l := range []net.Listener{n.public, n.metrics} {
 		if l != nil {
 			errs = append(errs, l.Close())
