@@ -21,7 +21,7 @@ func (s *Store) Erase(ctx context.Context, table string) error {
 }
 
 func (s *Store) erase(ctx context.Context, table string) error {
-	if !isTable(table) {
+	if _, ok := findTable(table); !ok {
 		return errors.New("no such table")
 	}
 	if s.Kind == Postgres {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"strconv"
+	"strings"
 
 	"github.com/pressly/goose/v3"
 )
@@ -74,4 +76,15 @@ func (s *Store) version(ctx context.Context, p *goose.Provider) (at, known int64
 		return 0, 0, fmt.Errorf("store %s: version of the schema: %w", s.name, err)
 	}
 	return at, known, nil
+}
+
+// newest is the newest version of the schema that this program knows.
+func newest(kind Kind) int64 {
+	files, err := migrations.ReadDir("migrations/" + string(kind))
+	if err != nil || len(files) == 0 {
+		return 0
+	}
+	number, _, _ := strings.Cut(files[len(files)-1].Name(), "_") // they are sorted
+	n, _ := strconv.ParseInt(number, 10, 64)
+	return n
 }
