@@ -17,6 +17,7 @@ import (
 	"tongma/adapters"
 	"tongma/gateway/freshness"
 	"tongma/gateway/registry"
+	"tongma/gateway/tracing"
 	"tongma/standard"
 	"tongma/standard/sm"
 	"tongma/standard/wire"
@@ -46,6 +47,8 @@ type Config struct {
 	Store string
 	// Evidence is how what was answered is kept in it; nil: it is not.
 	Evidence *Evidence
+	// Tracing is where traces of calls go; nil: there are none.
+	Tracing *tracing.Config
 	// Log is told of troubles, and at level debug of every call. Nil means standard error, from level info.
 	Log *slog.Logger
 	// SecondEngine says that the file asks for the second implementation of SM2, SM3 and SM4. Who links it gives it to [Config.Use].
@@ -86,7 +89,7 @@ func Load(path string) (*Config, error) {
 }
 
 func (r *reader) config(cfg *Config, root *yaml.Node) {
-	var dirs, systems, callers, listen, evidence *yaml.Node
+	var dirs, systems, callers, listen, evidence, traces *yaml.Node
 	keep := func(into **yaml.Node) func(*yaml.Node) { return func(n *yaml.Node) { *into = n } }
 	r.members(root, "the configuration", map[string]func(*yaml.Node){
 		"listen":      func(n *yaml.Node) { listen = n; r.address(&cfg.Listen, "listen")(n) },
@@ -103,6 +106,7 @@ func (r *reader) config(cfg *Config, root *yaml.Node) {
 		"shared":   func(n *yaml.Node) { cfg.Shared = r.shared(n) },
 		"store":    func(n *yaml.Node) { cfg.Store = r.store(n) },
 		"evidence": func(n *yaml.Node) { evidence = n; cfg.Evidence = r.evidence(n) },
+		"tracing":  keep(&traces),
 		"log":      func(n *yaml.Node) { r.log(cfg, n) },
 		"engine":   choice(r, &cfg.SecondEngine, "engine", map[string]bool{"fast": false, "second": true}),
 		"adapters": keep(&dirs),
@@ -121,6 +125,9 @@ func (r *reader) config(cfg *Config, root *yaml.Node) {
 	}
 	if systems != nil {
 		r.systems(cfg, systems)
+	}
+	if traces != nil {
+		r.tracing(cfg, traces)
 	}
 }
 

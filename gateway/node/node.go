@@ -25,6 +25,7 @@ import (
 	"tongma/gateway/evidence"
 	"tongma/gateway/registry"
 	"tongma/gateway/store"
+	"tongma/gateway/tracing"
 	"tongma/standard/wire"
 )
 
@@ -39,8 +40,9 @@ const (
 
 // Node is one gateway with its listeners. [New] makes it, [Node.Run] serves it.
 type Node struct {
-	store    *store.Store  // nil: none
-	evidence *evidence.Log // nil: none
+	store    *store.Store    // nil: none
+	evidence *evidence.Log   // nil: none
+	tracer   *tracing.Tracer // nil: no traces
 	gateway  *gateway.Gateway
 	server   *api.Server
 	public   net.Listener
@@ -97,11 +99,14 @@ func (n *Node) open(cfg *Config, logger *slog.Logger) error {
 	if err := n.openEvidence(cfg, logger, watched); err != nil {
 		return err
 	}
+	if err := errors.Join(cfg.showValidity(watched), n.openTracing(cfg, logger, watched)); err != nil {
+		return err
+	}
 	gate := gateway.Config{
-		Backends: cfg.backends(), CacheRecords: cfg.CacheRecords, Shared: cfg.Shared, Log: logger, Metrics: watched,
+		Backends: cfg.backends(), CacheRecords: cfg.CacheRecords, Shared: cfg.Shared, Log: logger, Metrics: watched, Tracer: n.tracer,
 	}
 	served := api.Config{
-		ID: cfg.ID, Key: cfg.Key, Parties: parties, Nonces: nonces, Operations: operations, Now: time.Now, Log: logger, Metrics: watched,
+		ID: cfg.ID, Key: cfg.Key, Parties: parties, Nonces: nonces, Operations: operations, Now: time.Now, Log: logger, Metrics: watched, Tracer: n.tracer,
 	}
 	if n.evidence != nil {
 		gate.Evidence, served.Ready = n.evidence, n.evidence.Ready
@@ -248,6 +253,7 @@ func (n *Node) release(ctx context.Context) error {
 	if n.store != nil {
 		errs = append(errs, n.store.Close())
 	}
+	errs = append(errs, n.tracer.Close(ctx))
 	return errors.Join(errs...)
 }
 
