@@ -14,31 +14,26 @@ import (
 	"tongma/gateway/freshness/redistest"
 	"tongma/gateway/registry"
 	"tongma/gateway/store"
-	"tongma/gateway/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // nodes share nonces through a Redis, each on a way of its own, and a PostgreSQL.
 type nodes struct {
-	t        testing.TB
-	redis    *redistest.Server
-	postgres *storetest.Server // nil: none
-	ways     []*redistest.Proxy
-	all      []*Nonces
-	made     atomic.Int64
+	t     testing.TB
+	redis *redistest.Server
+	ways  []*redistest.Proxy
+	all   []*Nonces
+	made  atomic.Int64
 }
 
 const secret = "0123456789abcdef0123456789abcdef"
 
-// startNodes starts them, and waits until Redis has the turn.
-func startNodes(t testing.TB, count int, postgres *storetest.Server, args ...string) *nodes {
+// startNodes starts them with the PostgreSQL at url, "" for none, and waits until Redis has the turn.
+func startNodes(t *testing.T, count int, url string) *nodes {
 	t.Helper()
-	h := &nodes{t: t, redis: redistest.Start(t, args...), postgres: postgres}
-	url := ""
-	if postgres != nil {
-		url = postgres.Database(t)
-	}
+	t.Parallel() // they wait more than they work
+	h := &nodes{t: t, redis: redistest.Start(t)}
 	for range count {
 		way := redistest.StartProxy(t, h.redis.Address)
 		c := Config{Redis: freshness.SharedConfig{Addresses: []string{"redis://" + way.Address}, Secret: []byte(secret)}}
@@ -52,9 +47,7 @@ func startNodes(t testing.TB, count int, postgres *storetest.Server, args ...str
 		t.Cleanup(func() { n.Close() })
 		h.ways, h.all = append(h.ways, way), append(h.all, n)
 	}
-	for i := range h.all {
-		h.accepts(i, 10*time.Second)
-	}
+	h.turned("redis", 20*time.Second)
 	return h
 }
 
@@ -90,6 +83,17 @@ func (h *nodes) accepts(node int, within time.Duration) (accepted one, took time
 		return h.take(node, accepted) == nil
 	})
 	return accepted, took
+}
+
+// inRedis is accepts for a request that Redis decides about: PostgreSQL had no turn at that time.
+func (h *nodes) inRedis(node int) one {
+	h.t.Helper()
+	for {
+		r, _ := h.accepts(node, 10*time.Second)
+		if v := h.all[node].view.Load(); v.epoch != "" && r.at.UnixMilli() > v.since {
+			return r
+		}
+	}
 }
 
 // refused sends a request again to every node that it has been accepted by one of before.

@@ -13,8 +13,7 @@ import (
 )
 
 func TestOfAllNodesOneAcceptsARequest(t *testing.T) {
-	h := startNodes(t, 3, storetest.StartPostgres(t))
-	h.turned("redis", 5*time.Second)
+	h := startNodes(t, 3, storetest.PostgresURL(t))
 	once := func(place string) {
 		t.Helper()
 		var accepted [200]atomic.Int64
@@ -49,24 +48,20 @@ func TestOfAllNodesOneAcceptsARequest(t *testing.T) {
 }
 
 func TestNoRequestIsAcceptedAgainWhateverRedisDoes(t *testing.T) {
-	h := startNodes(t, 2, storetest.StartPostgres(t))
-	h.turned("redis", 5*time.Second)
+	h := startNodes(t, 2, storetest.PostgresURL(t))
 	var accepted []one
 	for name, trouble := range map[string]struct {
 		begin, end func()
 		place      string // where nonces are kept then
 	}{
-		"killed":  {h.redis.Kill, h.redis.Restart, "postgresql"},
-		"hanging": {func() { h.redis.Signal(syscall.SIGSTOP) }, func() { h.redis.Signal(syscall.SIGCONT) }, "postgresql"},
+		"killed":    {h.redis.Kill, h.redis.Restart, "postgresql"},
+		"hanging":   {func() { h.redis.Signal(syscall.SIGSTOP) }, func() { h.redis.Signal(syscall.SIGCONT) }, "postgresql"},
 		"read-only": {func() { h.redis.Do("REPLICAOF", "127.0.0.1", "1") }, func() { h.redis.Do("REPLICAOF", "NO", "ONE") }, "postgresql"},
-		"full": {func() { h.redis.Do("CONFIG", "SET", "maxmemory", "1") }, func() { h.redis.Do("CONFIG", "SET", "maxmemory", "0") }, "postgresql"},
-		"slow": {func() { h.delay(2 * quickTime) }, func() { h.delay(0) }, "postgresql"},
+		"full":      {func() { h.redis.Do("CONFIG", "SET", "maxmemory", "1") }, func() { h.redis.Do("CONFIG", "SET", "maxmemory", "0") }, "postgresql"},
+		"slow":      {func() { h.delay(2 * quickTime) }, func() { h.delay(0) }, "postgresql"},
 	} {
 		h.turned("redis", 20*time.Second)
-		for node := range h.all {
-			before, _ := h.accepts(node, 3*time.Second)
-			accepted = append(accepted, before)
-		}
+		accepted = append(accepted, h.inRedis(0), h.inRedis(1))
 		trouble.begin()
 		h.refused(name+", at once", accepted...)
 		took := h.turned(trouble.place, 5*time.Second)
@@ -94,57 +89,51 @@ func (h *nodes) delay(d time.Duration) {
 
 // TestARedisThatHasLostSomethingDecidesAboutNothingThatItHad: each of these leaves a Redis that answers.
 func TestARedisThatHasLostSomethingDecidesAboutNothingThatItHad(t *testing.T) {
-	for _, with := range []string{"postgresql", "alone"} {
-		var postgres *storetest.Server
-		if with == "postgresql" {
-			postgres = storetest.StartPostgres(t)
-		}
-		h := startNodes(t, 2, postgres)
-		h.turned("redis", 10*time.Second)
-		var accepted []one
-		for name, lose := range map[string]func(){
-			"emptied":            func() { h.redis.Do("FLUSHALL") },
-			"restarted":          func() { h.redis.Kill(); h.redis.Restart() },
-			"a set evicted":      func() { h.redis.Do("DEL", "tongma:{nonces}:"+h.youngest()) },
-			"its hash evicted":   func() { h.redis.Do("DEL", "tongma:{nonces}") },
-			"another was master": func() { h.redis.Do("REPLICAOF", "127.0.0.1", "1"); h.redis.Do("REPLICAOF", "NO", "ONE") },
-			"an old copy": func() {
-				keys := h.redis.Do("KEYS", "tongma:*").([]any)
-				copies := map[any]any{}
-				for _, key := range keys {
-					copies[key] = h.redis.Do("DUMP", key)
-				}
-				r, _ := h.accepts(0, time.Second)
-				accepted = append(accepted, r)
-				h.redis.Kill()
-				h.redis.Restart()
-				for key, value := range copies {
-					h.redis.Do("RESTORE", key, 0, value, "REPLACE")
-				}
-			},
-		} {
-			for node := range h.all {
-				r, _ := h.accepts(node, 10*time.Second)
-				accepted = append(accepted, r)
+	for with, url := range map[string]string{"PostgreSQL": storetest.PostgresURL(t), "no PostgreSQL": ""} {
+		t.Run(with, func(t *testing.T) {
+			h := startNodes(t, 2, url)
+			var accepted []one
+			for name, lose := range map[string]func(){
+				"emptied":                  func() { h.redis.Do("FLUSHALL") },
+				"restarted":                func() { h.redis.Kill(); h.redis.Restart() },
+				"a set evicted":            func() { h.redis.Do("DEL", h.set()) },
+				"its hash evicted":         func() { h.redis.Do("DEL", "tongma:{nonces}") },
+				"another was master":       func() { h.redis.Do("REPLICAOF", "127.0.0.1", "1"); h.redis.Do("REPLICAOF", "NO", "ONE") },
+				"back with an older copy":  func() { accepted = append(accepted, h.older()) },
+				"back, but without a node": func() { h.ways[0].Cut(); h.redis.Do("FLUSHALL"); defer h.ways[0].Mend() },
+			} {
+				h.turned("redis", 20*time.Second)
+				accepted = append(accepted, h.inRedis(0), h.inRedis(1))
+				lose()
+				h.refused(name, accepted...)
+				_, took := h.accepts(1, 10*time.Second)
+				h.refused(name+", when nodes accept again", accepted...)
+				t.Logf("%s: nothing was accepted for %v", name, took.Round(time.Millisecond))
 			}
-			lose()
-			h.refused(with+", "+name, accepted...)
-			_, took := h.accepts(1, 10*time.Second)
-			h.refused(with+", "+name+", when nodes accept again", accepted...)
-			t.Logf("%s, %s: nothing was accepted for %v", with, name, took.Round(time.Millisecond))
-		}
+		})
 	}
 }
 
-// youngest is the set that nonces go into.
-func (h *nodes) youngest() string {
-	age := h.redis.Do("HGET", "tongma:{nonces}", "age").(string)
-	return string('0' + (age[len(age)-1]-'0'+2*((age[len(age)-2]-'0')%2))%4)
+// set is one of the sets that nonces are in.
+func (h *nodes) set() string { return h.redis.Do("KEYS", "tongma:{nonces}:*").([]any)[0].(string) }
+
+// older brings Redis back with what it had a while ago, and gives a request that it had accepted since.
+func (h *nodes) older() one {
+	copies := map[any]any{}
+	for _, key := range h.redis.Do("KEYS", "tongma:*").([]any) {
+		copies[key] = h.redis.Do("DUMP", key)
+	}
+	since := h.inRedis(0)
+	h.redis.Kill()
+	h.redis.Restart()
+	for key, value := range copies {
+		h.redis.Do("RESTORE", key, 0, value, "REPLACE")
+	}
+	return since
 }
 
 func TestANodeThatAloneDoesNotReachRedisRefusesAndTheOthersGoOn(t *testing.T) {
-	h := startNodes(t, 3, storetest.StartPostgres(t))
-	h.turned("redis", 5*time.Second)
+	h := startNodes(t, 3, storetest.PostgresURL(t))
 	r, _ := h.accepts(0, time.Second)
 	h.ways[2].Cut()
 	redistest.Eventually(t, 5*time.Second, "the node is not ready", func() bool {
@@ -168,10 +157,10 @@ func TestANodeThatAloneDoesNotReachRedisRefusesAndTheOthersGoOn(t *testing.T) {
 }
 
 func TestWithoutPostgreSQLNobodySaysWhoDecides(t *testing.T) {
-	h := startNodes(t, 2, storetest.StartPostgres(t))
-	h.turned("redis", 5*time.Second)
+	postgres := storetest.StartPostgres(t)
+	h := startNodes(t, 2, postgres.Database(t))
 	before, _ := h.accepts(0, time.Second)
-	h.postgres.Kill()
+	postgres.Kill()
 	began := time.Now()
 	redistest.Eventually(t, 3*time.Second, "nothing is accepted", func() bool { return isUnsure(h.take(0, h.request())) && isUnsure(h.take(1, h.request())) })
 	if took := time.Since(began); took < 100*time.Millisecond {
@@ -180,7 +169,7 @@ func TestWithoutPostgreSQLNobodySaysWhoDecides(t *testing.T) {
 	redistest.Eventually(t, 5*time.Second, "no node is ready", func() bool { return h.all[0].Ready() != nil && h.all[1].Ready() != nil })
 	h.redis.Kill()
 	h.refused("both are gone", before)
-	h.postgres.Restart(t)
+	postgres.Restart(t)
 	h.turned("postgresql", 10*time.Second)
 	between, _ := h.accepts(1, 5*time.Second)
 	h.refused("PostgreSQL is back", before, between)
@@ -191,8 +180,7 @@ func TestWithoutPostgreSQLNobodySaysWhoDecides(t *testing.T) {
 }
 
 func TestACallerWhoseClockIsAheadHasBoundsOfItsOwn(t *testing.T) {
-	h := startNodes(t, 2, storetest.StartPostgres(t))
-	h.turned("redis", 5*time.Second)
+	h := startNodes(t, 2, storetest.PostgresURL(t))
 	const by = 150 * time.Second
 	early := func() one {
 		r := h.requestAt(time.Now().Add(by))
@@ -228,7 +216,8 @@ func TestACallerWhoseClockIsAheadHasBoundsOfItsOwn(t *testing.T) {
 }
 
 func TestRedisAloneRefusesWhatIsFarAhead(t *testing.T) {
-	h := startNodes(t, 2, nil)
+	h := startNodes(t, 2, "")
+	h.accepts(0, 10*time.Second) // nobody knows what a Redis that is empty has forgotten
 	if err := h.take(0, h.requestAt(time.Now().Add(ahead-time.Second))); err != nil {
 		t.Error(err)
 	}
@@ -244,8 +233,7 @@ func TestRedisAloneRefusesWhatIsFarAhead(t *testing.T) {
 }
 
 func TestNothingOfACallerCanBeRead(t *testing.T) {
-	h := startNodes(t, 1, storetest.StartPostgres(t))
-	h.turned("redis", 5*time.Second)
+	h := startNodes(t, 1, storetest.PostgresURL(t))
 	r, _ := h.accepts(0, time.Second)
 	if err := h.take(0, one{"gate-of-somebody", "nonce-of-somebody", time.Now().Add(time.Minute)}); err != nil {
 		t.Fatal(err)
