@@ -3,6 +3,7 @@ package storetest
 import (
 	"path/filepath"
 	"testing"
+	"time"
 
 	"tongma/gateway/store"
 )
@@ -35,4 +36,14 @@ func Open(t testing.TB, url string) *store.Store {
 	}
 	t.Cleanup(func() { s.Close() })
 	return s
+}
+
+// Eventually waits for something that other processes bring about.
+func Eventually(t testing.TB, within time.Duration, what string, holds func() bool) {
+	t.Helper()
+	for began := time.Now(); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Since(began) > within {
+			t.Fatalf("not within %v: %s", within, what)
+		}
+	}
 }
