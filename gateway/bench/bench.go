@@ -84,6 +84,11 @@ var (
 
 // gateway gives a gateway with that many systems.
 func (b *bench) gateway(name string, systems int, limits adapters.Limits) (*child, error) {
+	return b.gatewayOf(name, systems, limits, false)
+}
+
+// gatewayOf gives one that keeps evidence or does not.
+func (b *bench) gatewayOf(name string, systems int, limits adapters.Limits, evidence bool) (*child, error) {
 	backend, err := b.backend()
 	if err != nil {
 		return nil, err
@@ -93,7 +98,7 @@ func (b *bench) gateway(name string, systems int, limits adapters.Limits) (*chil
 		return nil, err
 	}
 	return b.child(name, "gateway", gatewayConfig{
-		State: state, Key: b.key, CallerKey: b.callerPub, Backend: backend.address, Systems: systems, Limits: limits,
+		State: state, Key: b.key, CallerKey: b.callerPub, Backend: backend.address, Systems: systems, Limits: limits, Evidence: evidence,
 	})
 }
 
@@ -188,8 +193,13 @@ func (b *bench) turn(s *side, requests int) error {
 
 // ratios loads two sides in turn and gives how the rate of the first is to that of the second, pair by pair.
 func (b *bench) ratios(first, second side) ([]float64, string, error) {
+	return b.pairs(&first, &second)
+}
+
+// pairs does the same and leaves in the sides what was measured of each.
+func (b *bench) pairs(first, second *side) ([]float64, string, error) {
 	requests := mostEach
-	for _, s := range []*side{&first, &second} {
+	for _, s := range []*side{first, second} {
 		for range 2 { // the first one is for the server to get ready
 			if err := b.turn(s, trial); err != nil {
 				return nil, "", err
@@ -200,7 +210,7 @@ func (b *bench) ratios(first, second side) ([]float64, string, error) {
 	}
 	each := make([]float64, pairs)
 	for i := range each {
-		order := []*side{&first, &second}
+		order := []*side{first, second}
 		if i%2 == 1 {
 			slices.Reverse(order)
 		}

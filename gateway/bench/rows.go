@@ -30,6 +30,9 @@ var rows = []row{
 	{"10", "expressions", expressions},
 	{"11", "fixtures", fixtures},
 	{"12", "a backend at its capacity", overload},
+	{"13", "cached, evidence durable", durable},
+	{"14", "what evidence costs", cost},
+	{"15", "how long evidence is waited for", waited},
 }
 
 const (
@@ -50,6 +53,11 @@ func cached(b *bench, by kind, bar float64, name string) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
+	return b.cachedOf(gateway, "echo-"+string(by), by, connections, bar, name)
+}
+
+// cachedOf compares a gateway's answers from memory with an echo handler of that name which gives the same.
+func (b *bench) cachedOf(gateway *child, echoName string, by kind, conns int, bar float64, name string) ([]figure, error) {
 	s, err := newSigner(signerConfig{Key: b.callerKey, Gateway: gateway.address})
 	if err != nil {
 		return nil, err
@@ -62,11 +70,11 @@ func cached(b *bench, by kind, bar float64, name string) ([]figure, error) {
 			return nil, err
 		}
 	}
-	echo, err := b.child("echo-"+string(by), "echo", echoConfig{Header: reply.Header, Body: reply.Body, SM2: by == bySM2})
+	echo, err := b.child(echoName, "echo", echoConfig{Header: reply.Header, Body: reply.Body, SM2: by == bySM2})
 	if err != nil {
 		return nil, err
 	}
-	load := job{Kind: by, Scans: codesCached, Connections: connections}
+	load := job{Kind: by, Scans: codesCached, Connections: conns}
 	warm := load
 	warm.Warm = true
 	each, note, err := b.ratios(side{server: gateway, job: warm}, side{server: echo, job: load})

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing/fstest"
@@ -83,6 +84,7 @@ type gatewayConfig struct {
 	Backend   string // host:port
 	Systems   int
 	Limits    adapters.Limits
+	Evidence  bool
 }
 
 // startGateway runs a whole node, as `tongma serve` does.
@@ -105,6 +107,10 @@ func startGateway(raw json.RawMessage) (string, func(json.RawMessage) (any, erro
 			ID: callerID, KeyID: caller.ID(), Key: caller,
 			Roles: standard.RolesOf(standard.RoleOfficer), Purposes: []string{registry.AllPurposes},
 		}},
+	}
+	if c.Evidence {
+		cfg.Store = "sqlite:" + filepath.Join(c.State, "tongma.db")
+		cfg.Evidence = &node.Evidence{Log: "bench", Officer: caller, Secret: make([]byte, 32)}
 	}
 	for i := range c.Systems {
 		d, err := dialect(i)
