@@ -88,7 +88,11 @@ func open(t testing.TB, c Config) *Log {
 
 // shut closes a log, as often as one likes.
 func shut(l *Log) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	patience := 5 * time.Second
+	if l.Ready() != nil {
+		patience = 50 * time.Millisecond
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	l.Close(ctx)
 }

@@ -26,6 +26,8 @@ func (l *Log) keepHouse(ctx context.Context) {
 
 // tidy does it once. What fails is done the next time.
 func (l *Log) tidy(ctx context.Context) {
+	l.tidying.Lock()
+	defer l.tidying.Unlock()
 	now := l.config.Now()
 	err := l.wipe(ctx, now)
 	if l.steady.look(now, l.config.Uptime()) {

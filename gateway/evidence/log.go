@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tongma/gateway"
 	"tongma/gateway/events"
 	"tongma/gateway/store"
 	"tongma/standard/proof"
@@ -94,12 +95,16 @@ type Log struct {
 	position position      // how far the index is
 	behind   chan struct{} // many entries are not in it
 	length   uint64        // entries of the log, when the chain was loaded
-	steady   steady        // of keepHouse, as below
-	unclean  bool          // something was deleted that the database may hold still
+
+	tidying sync.Mutex
+	steady  steady
+	unclean bool // something was deleted that the database may hold still
 
 	end     context.CancelFunc
 	running sync.WaitGroup
 }
+
+var _ gateway.Evidence = (*Log)(nil)
 
 // Open opens the log of this node and begins to write it. It takes the same time for a long log as for a short one. It fails with [ErrTaken]
 // or [ErrEnded], and where the store cannot be read.

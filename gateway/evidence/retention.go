@@ -97,11 +97,14 @@ func (l *Log) prune(ctx context.Context, now time.Time) error {
 	if l.config.Keep == 0 {
 		return nil
 	}
-	before := now.Add(-l.config.Keep).UnixMilli()
+	before := now.Add(-l.config.Keep)
 	for {
-		n, err := l.pruneSome(ctx, before)
-		if err != nil || n < pruneAtOnce {
+		n, err := l.pruneSome(ctx, before.UnixMilli())
+		if err != nil {
 			return err
+		}
+		if n < pruneAtOnce {
+			return l.dropIndex(ctx, dayOf(before.Add(-time.Hour))) // a day's last entries may be in a group of the next
 		}
 	}
 }
