@@ -31,6 +31,7 @@ import (
 	"tongma/gateway/client"
 	"tongma/gateway/node"
 	"tongma/gateway/registry"
+	"tongma/gateway/tracing"
 	"tongma/standard"
 	"tongma/standard/sm"
 	"tongma/standard/wire"
@@ -221,6 +222,7 @@ type cage struct {
 	cfg       *node.Config
 	client    *client.Client
 	log       paper
+	spans     paper    // as a collector gets them: protobuf, in which texts stand as they are
 	seen      []string // the canary's traits, and the codes that it has shown
 	answers   atomic.Int32
 	mistrusts atomic.Int32
@@ -254,11 +256,14 @@ func openCage(t *testing.T, repeat func(http.ResponseWriter, string)) *cage {
 	if err != nil {
 		t.Fatal(err)
 	}
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { io.Copy(&c.spans, r.Body) }))
+	t.Cleanup(collector.Close)
 	own := &careless{}
 	own.turn.Store(cages.Add(1))
 	c.cfg = &node.Config{
 		Listen: "127.0.0.1:0", Metrics: "127.0.0.1:0", ID: "gw", Key: key, State: t.TempDir(), Drain: 5 * time.Second,
 		Log:      slog.New(slog.NewJSONHandler(&c.log, &slog.HandlerOptions{AddSource: true, Level: slog.LevelDebug})),
+		Tracing:  &tracing.Config{Endpoint: collector.URL, Sample: 1, Trust: []string{canaryParty}, Send: c.box.Systems()},
 		Dialects: append(all, own), Systems: map[string]node.System{"careless": {Endpoint: "http://127.0.0.1:1"}},
 		Callers: []registry.Party{{
 			ID: canaryParty, KeyID: "k", Key: key.Public(), Purposes: []string{registry.AllPurposes},
@@ -398,6 +403,9 @@ func (c *cage) post(target, body string, signed bool) {
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", canaryName)
 	req.Header.Set("X-Forwarded-For", canaryPhone)
+	req.Header.Set("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	req.Header.Set("Tracestate", "canary="+canaryPhone+canaryToken)
+	req.Header.Set("Baggage", "name="+url.QueryEscape(canaryName))
 	if signed {
 		head := wire.Head{Rid: canaryParty, Key: "k", Rtime: wire.Rtime(time.Now()), Nonce: rand.Text(), SignType: wire.SM2}
 		head.Sign, err = c.cfg.Key.Sign(wire.AppendRequestText(nil, "gw", req.Method, target, &head, sm.Sum([]byte(body))))
@@ -434,7 +442,12 @@ func (c *cage) tells() {
 
 // search reads all that the node has shown and written.
 func (c *cage) search() {
-	written := map[string]string{"the log": c.log.String()}
+	written := map[string]string{"the log": c.log.String(), "the spans": c.spans.String()}
+	for _, span := range []string{"call", "recognise", "memory", "flight", "guard", "backend", "tongma.system", canaryParty} {
+		if !strings.Contains(written["the spans"], span) {
+			c.t.Errorf("there is no span with %s, so that nothing is proven about it", span)
+		}
+	}
 	err := filepath.WalkDir(c.cfg.State, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
