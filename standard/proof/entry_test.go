@@ -2,6 +2,7 @@ package proof_test
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,10 +137,13 @@ func TestWhatIsNoEntryIsNotRead(t *testing.T) {
 		"another origin":          func(b []byte) []byte { b[28] = 4; return b },
 		"a region of seven":       func(b []byte) []byte { b[29] = 0xff; return b },
 		"a long form of a number": func(b []byte) []byte { return append(append(bytes.Clone(b[:fixed]), 0x80), b[fixed:]...) },
-		"a holder of 15":          func(b []byte) []byte { b[fixed+1] = 15; return append(b[:fixed+2], b[fixed+3:]...) },
-		"a holder of zeros":       func(b []byte) []byte { copy(b[fixed+2:], make([]byte, 16)); return b },
-		"a byte behind":           func(b []byte) []byte { return append(b, 0) },
-		"a line end in a text":    func(b []byte) []byte { b[len(b)-1] = '\n'; return b },
+		"a number of 33 bits": func(b []byte) []byte {
+			return slices.Concat(b[:fixed], []byte{0x80, 0x80, 0x80, 0x80, 0x10}, b[fixed+1:])
+		},
+		"a holder of 15":       func(b []byte) []byte { b[fixed+1] = 15; return append(b[:fixed+2], b[fixed+3:]...) },
+		"a holder of zeros":    func(b []byte) []byte { copy(b[fixed+2:], make([]byte, 16)); return b },
+		"a byte behind":        func(b []byte) []byte { return append(b, 0) },
+		"a line end in a text": func(b []byte) []byte { b[len(b)-1] = '\n'; return b },
 	} {
 		if e, err := proof.ParseEntry(change(bytes.Clone(good))); err == nil {
 			t.Errorf("%s: %v", name, e)

@@ -75,24 +75,30 @@ func TestAReaderGivesWhatWasWritten(t *testing.T) {
 func TestAnExportFollowsAnEarlierOne(t *testing.T) {
 	m := with(t, 9)
 	other := m.fork(t, 9)
+	stranger := newMemory(t)
+	stranger.chain = proof.NewChain("node-2")
+	for range 5 {
+		stranger.add(t, 3)
+	}
 	for name, c := range map[string]struct {
-		head []byte
-		good bool
+		head         []byte
+		taken, holds bool
 	}{
-		"the head before":            {m.groups[4].Head, true},
-		"one of the same number":     {other.groups[4].Head, false},
-		"an earlier one":             {m.groups[3].Head, false},
-		"the first one itself":       {m.groups[5].Head, false},
-		"one that is no head at all": {nil, false},
+		"the head before":         {m.groups[4].Head, true, true},
+		"one of the same number":  {other.groups[4].Head, true, false},
+		"an earlier one":          {m.groups[3].Head, false, true},
+		"the first one itself":    {m.groups[5].Head, false, true},
+		"one of another log":      {stranger.groups[4].Head, false, true},
+		"one that is none at all": {nil, false, true},
 	} {
 		r, err := proof.NewReader(bytes.NewReader(m.export(t, 5, 9)), m.keys())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err = r.After(c.head); err == nil {
-			_, err = r.Next()
+		if err := r.After(c.head); (err == nil) != c.taken {
+			t.Errorf("%s: %v", name, err)
 		}
-		if (err == nil) != c.good {
+		if _, err := r.Next(); (err == nil) != c.holds {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -130,10 +136,15 @@ func TestTamperingIsFoundWithItsPlace(t *testing.T) {
 			t.Errorf("%s: no fault", name)
 			continue
 		}
-		if f := faults[0]; f.Line < 5 || f.Line > 6 || f.Group < 2 || f.Group > 5 {
+		want := 5
+		if name == "signed anew, of other entries" {
+			want = 6 // all of it is signed, but the next group follows another
+		}
+		if f := faults[0]; f.Line != want || f.Group < 2 || f.Group > 5 {
 			t.Errorf("%s: found elsewhere: %v", name, faults)
 		}
-		if len(faults) > 3 {
+		lie := name == "from another log" || strings.HasPrefix(name, "head, signed anew")
+		if len(faults) > 2 && !lie {
 			t.Errorf("%s: one thing is wrong, not %v", name, faults)
 		}
 	}
@@ -174,8 +185,8 @@ func tampering(t *testing.T, m, fork *memory) map[string]tamper {
 			}
 			return g
 		}
-		if name == "root" || name == "count" || name == "at" || name == "key" {
-			continue // the signer says what these are; count and root must fit the entries, which "signed anew" has
+		if name == "at" {
+			continue // whatever the signer says
 		}
 		all["head, signed anew: "+name] = func(g []proof.Group) []proof.Group {
 			h := headOf(t, g[3])
@@ -304,8 +315,10 @@ func TestAWriterRefusesWhatIsNotInOrder(t *testing.T) {
 		w.Write(&m.groups[1]) != nil || w.Write(&m.groups[2]) == nil || w.Close() != nil {
 		t.Error("groups are written that are not in order, or an end is taken for one that is none")
 	}
-	if _, err := proof.NewWriter(io.Discard, proof.Header{Log: "node-1", From: 2, To: 4}, nil); err == nil {
-		t.Error("an export from the midst is begun without the history before")
+	for _, before := range []*proof.History{nil, proof.NewHistory()} {
+		if _, err := proof.NewWriter(io.Discard, proof.Header{Log: "node-1", From: 2, To: 4}, before); err == nil {
+			t.Error("an export from the midst is begun without the history before")
+		}
 	}
 }
 
@@ -335,6 +348,76 @@ func TestWhatIsNoExportIsRefused(t *testing.T) {
 	}
 	if _, err := r.Next(); err != io.EOF {
 		t.Error("an export of a log without groups:", err)
+	}
+}
+
+func TestMoreThanWasSaidIsAFault(t *testing.T) {
+	m := with(t, 6)
+	export := rawExport(t, 5, m.groups)
+	if _, faults := verify(t, export, m.keys()); len(faults) != 1 || faults[0].Line != 7 || faults[0].Group != 5 {
+		t.Errorf("a group beyond the last: %v", faults)
+	}
+	for _, behind := range []string{"x", "\n", "{}\n"} {
+		if _, faults := verify(t, append(m.export(t, 0, 6), behind...), m.keys()); len(faults) != 1 || faults[0].Line != 8 {
+			t.Errorf("%q behind the end: %v", behind, faults)
+		}
+	}
+}
+
+// endless is a reader of lines that never end.
+type endless struct{ read int }
+
+func (e *endless) Read(b []byte) (int, error) {
+	e.read += len(b)
+	for i := range b {
+		b[i] = 'x'
+	}
+	return len(b), nil
+}
+
+func TestALineWithoutEndIsNotReadToItsEnd(t *testing.T) {
+	var stuck endless
+	m := with(t, 1)
+	if _, err := proof.NewReader(&stuck, m.keys()); err == nil || stuck.read > 1<<20 {
+		t.Errorf("%d bytes of the first line are read: %v", stuck.read, err)
+	}
+	stuck.read = 0
+	r, err := proof.NewReader(io.MultiReader(bytes.NewReader(m.export(t, 0, 1)), &stuck), m.keys())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Next(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Next(); err == nil || stuck.read > 16<<20 {
+		t.Errorf("%d bytes of a group are read: %v", stuck.read, err)
+	}
+}
+
+func TestTheLargestGroupIsRead(t *testing.T) {
+	m := newMemory(t)
+	m.add(t, proof.MaxEntries)
+	if n, faults := verify(t, m.export(t, 0, 1), m.keys()); n != proof.MaxEntries || len(faults) > 0 {
+		t.Errorf("%d entries: %v", n, faults)
+	}
+	longest := bytes.Repeat([]byte{1}, proof.MaxEntry)
+	var framed []byte
+	for range proof.MaxEntries {
+		framed = proof.AppendFramed(framed, longest)
+	}
+	if _, err := proof.Split(framed); err != nil {
+		t.Error(err)
+	}
+	if _, err := proof.Split(proof.AppendFramed(framed, nil)); err == nil {
+		t.Error("one more is read too")
+	}
+	if _, err := proof.Split(proof.AppendFramed(nil, append(longest, 1))); err == nil {
+		t.Error("a longer entry is read too")
+	}
+	for name, n := range map[string]int{"half of one": 31, "one too many": 32 * (proof.MaxEntries + 1)} {
+		if _, err := (&proof.Group{Leaves: make([]byte, n)}).LeavesOf(); err == nil {
+			t.Errorf("%s: leaves of %d bytes are read", name, n)
+		}
 	}
 }
 

@@ -93,6 +93,18 @@ func TestAGrowthThatIsNoneIsFound(t *testing.T) {
 	if _, _, err := good().Verify(m.keys()); err != nil {
 		t.Error(err)
 	}
+	if _, err := proof.ParseGrowth(make([]byte, 16<<10+1)); err == nil {
+		t.Error("anything long is read")
+	}
+}
+
+func TestNothingGoesOnFromItselfOrFromALaterHead(t *testing.T) {
+	m := with(t, 4)
+	for _, earlier := range []int{2, 3} {
+		if _, err := proof.Grow(t.Context(), m.signed(earlier), m.signed(2), m.read); err == nil {
+			t.Errorf("2 is proved to go on from %d", earlier)
+		}
+	}
 }
 
 // TestAForkIsFound: the signer itself has signed two heads with one number.

@@ -63,6 +63,31 @@ func TestWhatIsNoHeadIsNotEncoded(t *testing.T) {
 	}
 }
 
+func TestWhatIsNoHeadIsNotRead(t *testing.T) {
+	good, err := proof.AppendHead(nil, head(func(*proof.Head) {}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const names = 1 + 8 + 8 + 4 + 6 + 3*32
+	for name, change := range map[string]func([]byte) []byte{
+		"another version": func(b []byte) []byte { b[0] = 2; return b },
+		"no entries":      func(b []byte) []byte { copy(b[17:21], make([]byte, 4)); return b },
+		"no time":         func(b []byte) []byte { copy(b[21:27], make([]byte, 6)); return b },
+		"no log":          func(b []byte) []byte { b[names+1] = ' '; return b },
+		"no key":          func(b []byte) []byte { b[len(b)-1] = '/'; return b },
+		"a byte behind":   func(b []byte) []byte { return append(b, 0) },
+	} {
+		if h, err := proof.ParseHead(change(bytes.Clone(good))); err == nil {
+			t.Errorf("%s: %v", name, h)
+		}
+	}
+	for n := range good {
+		if _, err := proof.ParseHead(good[:n]); err == nil {
+			t.Errorf("the first %d bytes of %d are read as a head", n, len(good))
+		}
+	}
+}
+
 func FuzzParseHead(f *testing.F) {
 	b, err := proof.AppendHead(nil, head(func(*proof.Head) {}))
 	if err != nil {

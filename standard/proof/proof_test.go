@@ -106,6 +106,39 @@ func TestAProofOfAnythingElseIsRefused(t *testing.T) {
 	}
 }
 
+func TestOnlyProofsAreReadAsProofs(t *testing.T) {
+	p, err := with(t, 3).groups[2].Prove(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := string(text)
+	for name, bad := range map[string]string{
+		"nothing":            "",
+		"spaces without end": good + strings.Repeat(" ", 16<<10),
+		"two":                good + good,
+		"a member too many":  strings.Replace(good, "{", `{"x":1,`, 1),
+		"a member twice":     strings.Replace(good, "{", `{"number":1,`, 1),
+		"null":               strings.Replace(good, `"sign":"`, `"sign":null,"x":"`, 1),
+		"base64 with a gap":  strings.Replace(good, `"sign":"`, `"sign":"\n`, 1),
+		"base64, escaped":    strings.Replace(good, `"sign":"M`, `"sign":"\u004d`, 1),
+		"a number below 0":   strings.Replace(good, `"number":1`, `"number":-1`, 1),
+	} {
+		if bad == good {
+			t.Fatal(name, "changes nothing")
+		}
+		if _, err := proof.ParseProof([]byte(bad)); err == nil {
+			t.Errorf("%s is read as a proof", name)
+		}
+	}
+	if _, err := proof.ParseProof(text); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWhatIsNoLongerKeptIsNotProved(t *testing.T) {
 	g := pruned(t, with(t, 3).groups[2])
 	if _, err := g.Prove(0); err != proof.ErrPruned {

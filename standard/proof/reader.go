@@ -149,7 +149,7 @@ func (e *Reader) fault(err error) *Fault {
 
 // end says once if groups are missing at the end.
 func (e *Reader) end() error {
-	if e.ended || e.chain.group == e.Header.To {
+	if e.ended || e.chain.group >= e.Header.To {
 		return io.EOF
 	}
 	e.ended = true
