@@ -120,6 +120,10 @@ func fill(b *testing.B, l *Log, entries int) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	if l.insert, err = l.store.Write.Prepare(insertRow); err != nil {
+		b.Fatal(err)
+	}
+	defer l.insert.Close()
 	g := &group{}
 	for range proof.MaxEntries {
 		g.entries = append(g.entries, encoded)
@@ -133,7 +137,7 @@ func fill(b *testing.B, l *Log, entries int) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := putRow(b.Context(), l.store.Write, r, l.lease.mine.String()); err != nil {
+		if err := l.putRow(b.Context(), r, l.lease.mine.String()); err != nil {
 			b.Fatal(err)
 		}
 	}

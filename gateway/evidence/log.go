@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -82,6 +83,7 @@ func (c *Config) complete() error {
 type Log struct {
 	config Config
 	store  *store.Store
+	insert *sql.Stmt // see putRow
 	lease  lease
 	days   *days
 	meters *meters
@@ -123,6 +125,9 @@ func Open(ctx context.Context, config Config) (*Log, error) {
 	l.waiting.wait = longestWait
 	l.waiting.late = l.late
 	if err := l.begin(ctx); err != nil {
+		if l.insert != nil {
+			l.insert.Close()
+		}
 		mine.close()
 		return nil, fmt.Errorf("evidence: log %s: %w", config.Name, err)
 	}
@@ -135,6 +140,9 @@ func (l *Log) begin(ctx context.Context) error {
 		return err
 	}
 	if err := l.lease.wait(ctx); err != nil {
+		return err
+	}
+	if l.insert, err = l.store.Write.PrepareContext(ctx, insertRow); err != nil {
 		return err
 	}
 	if err := l.loadChain(ctx); err != nil {
@@ -170,6 +178,7 @@ func (l *Log) Close(ctx context.Context) error {
 	err := l.waiting.close(ctx)
 	l.end()
 	l.running.Wait()
+	l.insert.Close()
 	l.meters.leave(l.config.Metrics)
 	l.days.forgetAll()
 	if freed := l.lease.free(ctx); err == nil {

@@ -24,13 +24,14 @@ type row struct {
 	leaves     []byte // then their hashes
 }
 
+const insertRow = "INSERT INTO groups (log, seq, first, count, at, head, sign, subtree, entries) " +
+	"SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 WHERE EXISTS (SELECT 1 FROM logs WHERE name = $1 AND holder = $10 AND closed IS NULL) " +
+	"ON CONFLICT (log, seq) DO NOTHING"
+
 // putRow stores a row if holder has the lease and no row is there. It is errLost if holder has not, or another row is there; after any other
 // error the row may be there or not, and putRow is to be called again.
-func putRow(ctx context.Context, db *sql.DB, r *row, holder string) error {
-	result, err := db.ExecContext(ctx, "INSERT INTO groups (log, seq, first, count, at, head, sign, subtree, entries) "+
-		"SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 WHERE EXISTS (SELECT 1 FROM logs WHERE name = $1 AND holder = $10 AND closed IS NULL) "+
-		"ON CONFLICT (log, seq) DO NOTHING",
-		r.log, r.seq, r.first, r.count, r.at.UnixMilli(), r.head, r.sign, r.subtree, r.entries, holder)
+func (l *Log) putRow(ctx context.Context, r *row, holder string) error {
+	result, err := l.insert.ExecContext(ctx, r.log, r.seq, r.first, r.count, r.at.UnixMilli(), r.head, r.sign, r.subtree, r.entries, holder)
 	if err != nil {
 		return err
 	}
@@ -38,7 +39,7 @@ func putRow(ctx context.Context, db *sql.DB, r *row, holder string) error {
 		return err
 	}
 	var head, sign []byte
-	err = db.QueryRowContext(ctx, "SELECT head, sign FROM groups WHERE log = $1 AND seq = $2", r.log, r.seq).Scan(&head, &sign)
+	err = l.store.Write.QueryRowContext(ctx, "SELECT head, sign FROM groups WHERE log = $1 AND seq = $2", r.log, r.seq).Scan(&head, &sign)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return errLost

@@ -176,6 +176,10 @@ func TestARowOfWhichNobodyKnowsIsStoredAgainAndNeverSignedTwice(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if l.insert, err = s.Write.Prepare(insertRow); err != nil { // Close has closed it
+			t.Fatal(err)
+		}
+		defer l.insert.Close()
 		g := &group{entries: [][]byte{e}, leaves: []proof.Digest{proof.Leaf(e)}}
 		r, err := l.makeRow(g)
 		if err != nil {
@@ -183,7 +187,7 @@ func TestARowOfWhichNobodyKnowsIsStoredAgainAndNeverSignedTwice(t *testing.T) {
 		}
 		holder := l.lease.mine.String()
 		for range 3 {
-			if err := putRow(t.Context(), s.Write, r, holder); err != nil {
+			if err := l.putRow(t.Context(), r, holder); err != nil {
 				t.Fatalf("the same row: %v", err)
 			}
 		}
@@ -191,11 +195,11 @@ func TestARowOfWhichNobodyKnowsIsStoredAgainAndNeverSignedTwice(t *testing.T) {
 		if other.sign, err = signer.Sign([]byte("another")); err != nil {
 			t.Fatal(err)
 		}
-		if err := putRow(t.Context(), s.Write, &other, holder); !errors.Is(err, errLost) {
+		if err := l.putRow(t.Context(), &other, holder); !errors.Is(err, errLost) {
 			t.Errorf("another row under its number: %v, want errLost", err)
 		}
 		other.seq++
-		if err := putRow(t.Context(), s.Write, &other, "somebody"); !errors.Is(err, errLost) {
+		if err := l.putRow(t.Context(), &other, "somebody"); !errors.Is(err, errLost) {
 			t.Errorf("a row of whom has not the lease: %v, want errLost", err)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"tongma/gateway"
@@ -80,10 +81,16 @@ func (l *Log) write(ctx context.Context) {
 			return
 		case <-l.wake:
 		}
-		for g := l.waiting.take(); g != nil; g = l.waiting.take() {
+		for g := l.next(); g != nil; g = l.next() {
 			l.writeGroup(ctx, g)
 		}
 	}
+}
+
+// next takes the group that waits. Whoever is ready to run goes first: on a busy machine some of them are about to append, and share the group.
+func (l *Log) next() *group {
+	runtime.Gosched()
+	return l.waiting.take()
 }
 
 // writeGroup makes a row of g and stores it, however often that must be tried: a row of which nobody knows whether it was stored cannot be given up,
@@ -126,7 +133,7 @@ func (l *Log) writeGroup(ctx context.Context, g *group) {
 
 // put stores a row, and makes sure that it is where others will find it.
 func (l *Log) put(ctx context.Context, r *row) error {
-	if err := putRow(ctx, l.store.Write, r, l.lease.mine.String()); err != nil || l.store.Kind != store.SQLite {
+	if err := l.putRow(ctx, r, l.lease.mine.String()); err != nil || l.store.Kind != store.SQLite {
 		return err
 	}
 	return l.store.Check(ctx)
