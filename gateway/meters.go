@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tongma/gateway/freshness"
+	"tongma/gateway/upstream"
 	"tongma/standard"
 )
 
@@ -122,7 +123,20 @@ func newMeters(registry prometheus.Registerer, g *Gateway) (*meters, error) {
 
 func (m *meters) looked(s freshness.Standing) { m.lookups[s].Inc() }
 
+// of gives the meters of a system. What is counted seldom is there from the start: a rate does not see a series' first count.
 func (m *meters) of(system string) systemMeters {
+	for _, r := range standard.Reasons {
+		m.reasons.of(reasonLabels{system, r.Code})
+		if r.Outcome == standard.Unavailable {
+			m.refused.WithLabelValues(system, string(r.Code))
+		}
+	}
+	for _, kind := range []upstream.Second{upstream.Retry, upstream.Hedge} {
+		m.second.WithLabelValues(system, string(kind))
+	}
+	for _, result := range []string{"sound", "sick"} {
+		m.probed.WithLabelValues(system, result)
+	}
 	return systemMeters{
 		seconds:   m.seconds.WithLabelValues(system),
 		waited:    m.waited.WithLabelValues(system),

@@ -28,10 +28,6 @@ func TestAnswersAreCountedBySystemOutcomeAndReason(t *testing.T) {
 	verify(t, g, callFor(scanOf("yue", 1)))
 	verify(t, g, callFor("nobody's"))
 	err := testutil.GatherAndCompare(registry, strings.NewReader(`
-# HELP tongma_unverified_total Answers that are not verified, by system and reason.
-# TYPE tongma_unverified_total counter
-tongma_unverified_total{reason="backend_busy",system="yue"} 1
-tongma_unverified_total{reason="unclaimed",system=""} 1
 # HELP tongma_answer_age_seconds Age of what is served from memory, by system and origin: cache, stale.
 # TYPE tongma_answer_age_seconds histogram
 tongma_answer_age_seconds_bucket{from="cache",system="sui",le="1"} 0
@@ -45,9 +41,16 @@ tongma_answer_age_seconds_bucket{from="cache",system="sui",le="1800"} 1
 tongma_answer_age_seconds_bucket{from="cache",system="sui",le="+Inf"} 1
 tongma_answer_age_seconds_sum{from="cache",system="sui"} 7
 tongma_answer_age_seconds_count{from="cache",system="sui"} 1
-`), "tongma_unverified_total", "tongma_answer_age_seconds")
+`), "tongma_answer_age_seconds")
 	if err != nil {
 		t.Error(err)
+	}
+	for labels, want := range map[reasonLabels]float64{
+		{"yue", standard.ReasonBusy}: 1, {"", standard.ReasonUnclaimed}: 1, {"sui", standard.ReasonBusy}: 0, {"yue", standard.ReasonTimeout}: 0,
+	} {
+		if got := testutil.ToFloat64(g.meters.reasons.of(labels)); got != want {
+			t.Errorf("%v counts %v, want %v", labels, got, want)
+		}
 	}
 	families, err := registry.Gather()
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tongma/gateway"
 	"tongma/gateway/events"
 	"tongma/standard/wire"
 )
@@ -24,7 +25,8 @@ type routeMeter struct {
 	duration prometheus.Observer
 }
 
-func newMeters(to prometheus.Registerer) (meters, error) {
+// newMeters makes the meters. Those of notices are there from the start: a rate does not see a series' first count.
+func newMeters(to prometheus.Registerer, systems []gateway.System) (meters, error) {
 	m := meters{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tongma_requests_total",
@@ -49,7 +51,26 @@ func newMeters(to prometheus.Registerer) (meters, error) {
 			return meters{}, err
 		}
 	}
+	for i := range systems {
+		for _, id := range idsOf(&systems[i]) {
+			for _, result := range []string{"heartbeat", "changes", "repeated", "missed", "undelivered"} {
+				m.notices.WithLabelValues(id, result)
+			}
+			for _, kind := range kindNames {
+				m.changes.WithLabelValues(id, kind)
+			}
+		}
+	}
 	return m, nil
+}
+
+// idsOf gives the id of a system and of the further ones that its backend answers for.
+func idsOf(s *gateway.System) []string {
+	ids := []string{s.Info.System}
+	for _, further := range s.Info.Systems {
+		ids = append(ids, further.ID)
+	}
+	return ids
 }
 
 func (m meters) route(path string) *routeMeter {

@@ -95,11 +95,9 @@ func New(c Config) (*Server, error) {
 	c.Log = events.Seal(c.Log)
 	events.Know(c.Log, events.Party, c.Parties.IDs()...)
 	events.Know(c.Log, events.Route, unrouted)
-	for _, known := range c.Gateway.Systems() {
-		events.Know(c.Log, events.System, known.Info.System)
-		for _, further := range known.Info.Systems {
-			events.Know(c.Log, events.System, further.ID)
-		}
+	systems := c.Gateway.Systems()
+	for i := range systems {
+		events.Know(c.Log, events.System, idsOf(&systems[i])...)
 	}
 	seal, err := sealKey(c.Key)
 	if err != nil {
@@ -117,7 +115,7 @@ func New(c Config) (*Server, error) {
 		rates:    registry.NewRates(c.Now),
 		sessions: sessions,
 	}
-	if s.meters, err = newMeters(c.Metrics); err != nil {
+	if s.meters, err = newMeters(c.Metrics, systems); err != nil {
 		return nil, err
 	}
 	s.unrouted = s.meters.route(unrouted)
