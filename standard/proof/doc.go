@@ -23,7 +23,8 @@
 //
 // # Notation
 //
-// The rest of this text is enough to write a verifier in any language. Grammars are in ABNF (RFC 5234), over bytes.
+// The rest of this text is enough to write a verifier in any language; conformance/evidence/verify.py is one that was, and testdata holds an example
+// of each thing. Grammars are in ABNF (RFC 5234), over bytes.
 //
 //	uN      =  an unsigned number of N bits, most significant byte first
 //	varint  =  an unsigned number of at most 32 bits in LEB128: seven bits a byte, least significant first, the top bit set in all bytes but the

@@ -52,8 +52,8 @@ func Prune(framed []byte) ([]byte, error) {
 	return leaves, nil
 }
 
-// LeavesOf gives the leaves of a group, from its entries or from what is kept of them.
-func (g *Group) LeavesOf() ([]Digest, error) {
+// leaves gives the leaves of the group, from its entries or from what is kept of them.
+func (g *Group) leaves() ([]Digest, error) {
 	all := g.Leaves
 	switch {
 	case len(g.Entries) > 0 && len(g.Leaves) > 0:
@@ -64,8 +64,8 @@ func (g *Group) LeavesOf() ([]Digest, error) {
 			return nil, err
 		}
 	}
-	if len(all)%len(Digest{}) != 0 || len(all) > MaxEntries*len(Digest{}) {
-		return nil, fmt.Errorf("leaves must be 32 bytes each, of at most %d entries", MaxEntries)
+	if len(all)%len(Digest{}) != 0 {
+		return nil, errors.New("leaves must have 32 bytes each")
 	}
 	leaves := make([]Digest, 0, len(all)/len(Digest{}))
 	for ; len(all) > 0; all = all[len(Digest{}):] {
@@ -84,7 +84,7 @@ func (g *Group) Prove(i int) (*Proof, error) {
 	if err != nil {
 		return nil, err
 	}
-	leaves, err := g.LeavesOf()
+	leaves, err := g.leaves()
 	if err != nil {
 		return nil, err
 	}

@@ -3,9 +3,9 @@ package proof_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"math/bits"
+	"strings"
 	"testing"
 
 	"tongma/standard/proof"
@@ -43,6 +43,9 @@ func TestEveryLaterHeadIsProvedToGoOnFromEveryEarlier(t *testing.T) {
 			if earlier > 0 && !same(g.Consistent, consistency(earlier, leaves[:later], true)) {
 				t.Errorf("%d to %d: not the proof of RFC 9162", earlier, later)
 			}
+			if bytes.Contains(text(t, g), []byte("null")) {
+				t.Errorf("%d to %d: nothing is written as null: %s", earlier, later, text(t, g))
+			}
 			from, to, err := g.Verify(m.keys())
 			if err != nil || from.Group != uint64(earlier) || to.Group != uint64(later) {
 				t.Errorf("%d to %d: %v", earlier, later, err)
@@ -61,17 +64,17 @@ func TestAGrowthThatIsNoneIsFound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text, err := json.Marshal(g)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if g, err = proof.ParseGrowth(text); err != nil {
+		if g, err = proof.ParseGrowth(text(t, g)); err != nil {
 			t.Fatal(err)
 		}
 		return g
 	}
+	turned := good()
+	turned.Earlier, turned.Later = turned.Later, turned.Earlier
+	if _, _, err := turned.Verify(m.keys()); err == nil || !strings.Contains(err.Error(), "of one log") {
+		t.Errorf("turned round: %v", err)
+	}
 	for name, change := range map[string]func(*proof.Growth){
-		"turned round":          func(g *proof.Growth) { g.Earlier, g.Later = g.Later, g.Earlier },
 		"another head":          func(g *proof.Growth) { g.Earlier = m.signed(4) },
 		"another later head":    func(g *proof.Growth) { g.Later = m.signed(10) },
 		"another log's":         func(g *proof.Growth) { g.Earlier = other.signed(0) },
@@ -199,11 +202,7 @@ func FuzzParseGrowth(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	text, err := json.Marshal(g)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(text)
+	f.Add(text(f, g))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		g, err := proof.ParseGrowth(b)
 		if err != nil {

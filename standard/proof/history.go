@@ -105,7 +105,7 @@ func readNodes(ctx context.Context, ids []compact.NodeID, rows Rows) ([][]byte, 
 	slices.Sort(groups)
 	groups = slices.Compact(groups)
 	if len(groups) == 0 {
-		return nil, nil
+		return [][]byte{}, nil
 	}
 	read, err := rows(ctx, groups)
 	switch {

@@ -43,6 +43,7 @@ func usual(i int) *proof.Entry {
 // memory is a log in memory.
 type memory struct {
 	key    *sm.PrivateKey
+	keyID  string
 	chain  *proof.Chain
 	groups []proof.Group
 	rows   []proof.Row
@@ -56,10 +57,10 @@ func newMemory(t testing.TB) *memory {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &memory{key: key, chain: proof.NewChain("node-1")}
+	return &memory{key: key, keyID: "k1", chain: proof.NewChain("node-1")}
 }
 
-func (m *memory) keys() proof.Keys { return proof.Keys{"k1": m.key.Public()} }
+func (m *memory) keys() proof.Keys { return proof.Keys{m.keyID: m.key.Public()} }
 
 func (m *memory) add(t testing.TB, count int) {
 	t.Helper()
@@ -74,7 +75,7 @@ func (m *memory) add(t testing.TB, count int) {
 		g.Entries = proof.AppendFramed(g.Entries, entry)
 		leaves = append(leaves, proof.Leaf(entry))
 	}
-	head := m.chain.Head(leaves, began, "k1")
+	head := m.chain.Head(leaves, began, m.keyID)
 	var err error
 	if g.Head, err = proof.AppendHead(nil, &head); err != nil {
 		t.Fatal(err)
@@ -166,12 +167,11 @@ func verify(t testing.TB, data []byte, keys proof.Keys) (entries int, faults []*
 	}
 }
 
-// line is a group as a line of an export.
-func line(t testing.TB, g proof.Group) []byte {
+func text(t testing.TB, value any) []byte {
 	t.Helper()
-	text, err := json.Marshal(g)
+	data, err := json.Marshal(value)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(text, '\n')
+	return data
 }

@@ -181,7 +181,7 @@ func (e *Reader) follow() error {
 // open reads the entries, and compares them with the head.
 func (e *Reader) open() error {
 	b := &e.block
-	leaves, err := b.Group.LeavesOf()
+	leaves, err := b.Group.leaves()
 	if err != nil {
 		return err
 	}
