@@ -452,7 +452,7 @@ class Export:
 
     def __init__(self, keys, lines, after=None):
         self.keys, self.faults, self.line = keys, [], 1
-        self.entries, self.last = 0, after
+        self.entries, self.leaves, self.last = 0, 0, after
         try:
             self.begin(self.read(lines, 1 << 16), after)
         except Wrong as wrong:
@@ -534,6 +534,7 @@ class Export:
             if "leaves" in line:
                 data = from_base64(line["leaves"], 32 * head["count"])
                 leaves = [data[at:at + 32] for at in range(0, len(data), 32)]
+                self.leaves += len(leaves)
             else:
                 entries = split(from_base64(line["entries"]))
                 leaves = [leaf(entry) for entry in entries]
@@ -601,7 +602,7 @@ def verify_exports(keys, names, after):
         for fault in export.faults:
             print(f"{name}: {fault}")
         if not export.faults:
-            print(f"{name}: holds: log {export.log}, groups before {export.next}, {export.entries} entries")
+            print(f"{name}: holds: log {export.log}, groups before {export.next}, {export.entries} entries and {export.leaves} leaves of others")
         good = good and not export.faults
     return good
 

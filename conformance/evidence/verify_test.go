@@ -208,6 +208,7 @@ func TestAnotherProgramFindsGroupsThatAreNotInTheirPlace(t *testing.T) {
 	for range 6 {
 		fork.add(t, 3)
 	}
+	at2 := l.groups[2]
 	altered := map[string][]proof.Group{
 		"dropped":        slices.Delete(slices.Clone(l.groups), 2, 3),
 		"two dropped":    slices.Delete(slices.Clone(l.groups), 2, 4),
@@ -215,18 +216,23 @@ func TestAnotherProgramFindsGroupsThatAreNotInTheirPlace(t *testing.T) {
 		"swapped":        {l.groups[0], l.groups[1], l.groups[3], l.groups[2], l.groups[4], l.groups[5]},
 		"repeated":       slices.Insert(slices.Clone(l.groups), 2, l.groups[1]),
 		"inserted":       slices.Insert(slices.Clone(l.groups), 2, fork.groups[2]),
-		"exchanged":      slices.Replace(slices.Clone(l.groups), 2, 3, fork.groups[2]),
-		"other entries":  slices.Replace(slices.Clone(l.groups), 2, 3, proof.Group{Head: l.groups[2].Head, Sign: l.groups[2].Sign, Entries: l.groups[1].Entries}),
-		"without any":    slices.Replace(slices.Clone(l.groups), 2, 3, proof.Group{Head: l.groups[2].Head, Sign: l.groups[2].Sign}),
-		"with too much":  slices.Replace(slices.Clone(l.groups), 2, 3, proof.Group{Head: l.groups[2].Head, Sign: l.groups[2].Sign, Entries: l.groups[2].Entries, Leaves: make([]byte, 96)}),
-		"of another log": slices.Replace(slices.Clone(l.groups), 2, 3, l.lie(t, func(h *proof.Head) { h.Log = "node-2" })),
-		"false prev":     slices.Replace(slices.Clone(l.groups), 2, 3, l.lie(t, func(h *proof.Head) { h.Prev[9] ^= 1 })),
-		"false first":    slices.Replace(slices.Clone(l.groups), 2, 3, l.lie(t, func(h *proof.Head) { h.First++ })),
-		"false history":  slices.Replace(slices.Clone(l.groups), 2, 3, l.lie(t, func(h *proof.Head) { h.History[0] ^= 1 })),
-		"false root":     slices.Replace(slices.Clone(l.groups), 2, 3, l.lie(t, func(h *proof.Head) { h.Root[0] ^= 1 })),
-		"false count":    slices.Replace(slices.Clone(l.groups), 2, 3, l.lie(t, func(h *proof.Head) { h.Count++ })),
+		"exchanged":      l.with(fork.groups[2]),
+		"other entries":  l.with(proof.Group{Head: at2.Head, Sign: at2.Sign, Entries: l.groups[1].Entries}),
+		"without any":    l.with(proof.Group{Head: at2.Head, Sign: at2.Sign}),
+		"with too much":  l.with(proof.Group{Head: at2.Head, Sign: at2.Sign, Entries: at2.Entries, Leaves: make([]byte, 96)}),
+		"of another log": l.with(l.lie(t, func(h *proof.Head) { h.Log = "node-2" })),
+		"false prev":     l.with(l.lie(t, func(h *proof.Head) { h.Prev[9] ^= 1 })),
+		"false first":    l.with(l.lie(t, func(h *proof.Head) { h.First++ })),
+		"false history":  l.with(l.lie(t, func(h *proof.Head) { h.History[0] ^= 1 })),
+		"false root":     l.with(l.lie(t, func(h *proof.Head) { h.Root[0] ^= 1 })),
+		"false count":    l.with(l.lie(t, func(h *proof.Head) { h.Count++ })),
 	}
 	l.allFound(t, altered, 4)
+}
+
+// with has another in place of group 2.
+func (l *log) with(g proof.Group) []proof.Group {
+	return slices.Replace(slices.Clone(l.groups), 2, 3, g)
 }
 
 // lie is group 2 as the gateway's own key signs it, with something changed.

@@ -2,6 +2,7 @@ package proof
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -61,7 +62,7 @@ func (c *Chain) Add(head []byte) (Digest, error) {
 		return Digest{}, err
 	}
 	if err := c.check(&h); err != nil {
-		return Digest{}, err
+		return Digest{}, fmt.Errorf("head of group %d: %w", h.Group, err)
 	}
 	return c.follow(&h, head), nil
 }
@@ -82,13 +83,13 @@ func (c *Chain) check(h *Head) error {
 	case h.Log != c.log:
 		return fmt.Errorf("it is of log %s", h.Log)
 	case h.Group != c.group:
-		return fmt.Errorf("group %d stands where group %d must be", h.Group, c.group)
+		return fmt.Errorf("it stands where group %d should", c.group)
 	case h.Prev != c.prev:
-		return fmt.Errorf("group %d does not follow the head before it", h.Group)
+		return errors.New("it does not follow the head before it")
 	case h.First != c.first:
-		return fmt.Errorf("group %d begins with entry %d, not %d", h.Group, h.First, c.first)
+		return fmt.Errorf("it begins with entry %d, not %d", h.First, c.first)
 	case c.history != nil && h.History != c.history.Root():
-		return fmt.Errorf("group %d has another history than the heads before it", h.Group)
+		return errors.New("its history is not that of the heads before it")
 	}
 	return nil
 }

@@ -19,7 +19,8 @@
 // go on from another, has given proof against itself.
 //
 // An export cannot show what came after it, nor that a gateway had no second log: compare its last head with one that came another way, such as in
-// somebody's proof. An entry does not show who a person is; see below. The time in an entry is that of the gateway's clock.
+// somebody's proof. Where it has leaves in place of entries, it cannot show whether those had to be given up. An entry does not show who a person
+// is; see below. Its time is that of the gateway's clock.
 //
 // # Notation
 //
@@ -33,7 +34,7 @@
 //	millis  =  u48               ; milliseconds since 1970-01-01T00:00:00Z
 //	digest  =  32OCTET           ; SM3 (GB/T 32905-2016)
 //
-// Each thing has exactly one encoding. Whatever is not as said here, or has bytes left behind it, is refused.
+// Entries and heads have exactly one encoding each. Whatever is not as said here, or has bytes left behind it, is refused.
 //
 // # Entry
 //
@@ -93,7 +94,7 @@
 //
 // # Proof
 //
-// A JSON object, in which bytes are base64 (RFC 4648, cl. 4) with padding:
+// A JSON object, in which bytes are base64 (RFC 4648, cl. 4) with padding, unused bits zero:
 //
 //	entry   base64 of the entry
 //	number  of the entry in its group, from 0
@@ -118,7 +119,7 @@
 //
 // # Export
 //
-// Lines of JSON without spaces, each ending with one LF, no member twice and none but these. The first:
+// Lines of JSON, each a line that ends with one LF; no member twice, and none but these. The first:
 //
 //	format    "tongma/1 evidence export"
 //	log       name of the log

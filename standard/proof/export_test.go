@@ -445,6 +445,24 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
+func FuzzSplit(f *testing.F) {
+	f.Add(with(f, 3).groups[2].Entries)
+	f.Add([]byte{0, 1, 7, 0x80})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		entries, err := proof.Split(b)
+		if err != nil {
+			return
+		}
+		var again []byte
+		for _, e := range entries {
+			again = proof.AppendFramed(again, e)
+		}
+		if !bytes.Equal(again, b) {
+			t.Errorf("%x is read, and written as %x", b, again)
+		}
+	})
+}
+
 // BenchmarkVerifyExport: 200,000 entries a second and core are the bar, with groups like those of a busy hour.
 func BenchmarkVerifyExport(b *testing.B) {
 	m := newMemory(b)

@@ -37,7 +37,7 @@ func (f *Fault) Unwrap() error { return f.Err }
 type Block struct {
 	Head    Head
 	Group   Group
-	Entries []Entry // none where they are no longer kept
+	Entries []Entry // none where the export has their leaves alone
 }
 
 // Reader reads an export and verifies it on the way. It keeps one group in memory, at most 20 MiB of text and what is made of it.
@@ -132,8 +132,14 @@ func (e *Reader) Next() (*Block, error) {
 	if b.Head, err = e.keys.verify(b.Group.Head, b.Group.Sign); err != nil {
 		return nil, e.fault(err)
 	}
-	if err := errors.Join(e.follow(), e.open()); err != nil {
-		return nil, &Fault{e.line, b.Head.Group, err}
+	place, content := e.follow(), e.open()
+	switch {
+	case place != nil && content != nil:
+		return nil, &Fault{e.line, b.Head.Group, fmt.Errorf("%w; %w", place, content)}
+	case place != nil:
+		return nil, &Fault{e.line, b.Head.Group, place}
+	case content != nil:
+		return nil, &Fault{e.line, b.Head.Group, content}
 	}
 	return b, nil
 }
@@ -157,7 +163,8 @@ func (e *Reader) end() error {
 }
 
 // follow checks that the head which was read is the next one. If not, the chain goes on behind it all the same, as long as it does not go
-// back: then a group that was dropped, or changed, is one fault and not one in every later group.
+// back: then a group that was dropped, or changed, is one fault and not one in every later group. What histories should be is not known
+// from there on; that each head follows the one before still is.
 func (e *Reader) follow() error {
 	h, c := &e.block.Head, e.chain
 	if e.given {
@@ -165,8 +172,8 @@ func (e *Reader) follow() error {
 		c.first, c.prev = h.First, h.Prev
 	}
 	err := c.check(h)
-	if h.Group >= e.Header.To {
-		err = errors.Join(err, fmt.Errorf("the export should end before group %d", e.Header.To))
+	if err == nil && h.Group >= e.Header.To {
+		err = fmt.Errorf("the export should end before group %d", e.Header.To)
 	}
 	if h.Log != c.log || h.Group < c.group {
 		return err
