@@ -151,3 +151,27 @@ func TestALogFromABackupIsNotWritten(t *testing.T) {
 		}
 	})
 }
+
+func TestACopyOfAStateFolderDoesNotShareALog(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c := config(t, s, "node-1")
+		a := open(t, c)
+		add(t, a, person(1))
+		id, err := os.ReadFile(filepath.Join(c.State, "evidence-node-1.holder"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.State = t.TempDir()
+		if err := os.WriteFile(filepath.Join(c.State, "evidence-node-1.holder"), id, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b := open(t, c) // it takes itself for the one that was
+		for range 3 {
+			if err := a.Append(t.Context(), entry(time.Now()), person(1)); !errors.Is(err, errLost) {
+				t.Errorf("the first node: %v", err)
+			}
+			time.Sleep(2 * maxWait / 3) // it tries to have it back
+			add(t, b, person(1))
+		}
+	})
+}
