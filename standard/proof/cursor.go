@@ -46,7 +46,8 @@ func (c *cursor) uint(n int) uint64 {
 	return v
 }
 
-func (c *cursor) digest() (d Digest) {
+func (c *cursor) digest() Digest {
+	var d Digest
 	copy(d[:], c.take(len(d)))
 	return d
 }
@@ -85,7 +86,8 @@ func (c *cursor) text(name string) string {
 	return string(b)
 }
 
-func (c *cursor) pseudonym(name string) (p Pseudonym) {
+func (c *cursor) pseudonym(name string) Pseudonym {
+	var p Pseudonym
 	b := c.take(int(c.varint()))
 	copy(p[:], b)
 	if len(b) != 0 && (len(b) != len(p) || p == Pseudonym{}) {

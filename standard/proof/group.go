@@ -44,51 +44,53 @@ func Prune(framed []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := newHasher()
 	leaves := make([]byte, 0, len(entries)*len(Digest{}))
-	for _, e := range entries {
-		leaves = append(leaves, h.HashLeaf(e)...)
+	for _, leaf := range leavesOf(entries) {
+		leaves = append(leaves, leaf[:]...)
 	}
 	return leaves, nil
 }
 
-// leaves gives the leaves of the group, from its entries or from what is kept of them.
-func (g *Group) leaves() ([]Digest, error) {
-	all := g.Leaves
-	switch {
-	case len(g.Entries) > 0 && len(g.Leaves) > 0:
-		return nil, errors.New("it has both entries and leaves")
-	case len(g.Entries) > 0:
-		var err error
-		if all, err = Prune(g.Entries); err != nil {
-			return nil, err
+func leavesOf(entries [][]byte) []Digest {
+	h := newHasher()
+	leaves := make([]Digest, len(entries))
+	for i, e := range entries {
+		h.leaf(e, &leaves[i])
+	}
+	return leaves
+}
+
+// open gives the entries of the group, if it has them, and the leaf of each.
+func (g *Group) open() ([][]byte, []Digest, error) {
+	if len(g.Entries) > 0 {
+		if len(g.Leaves) > 0 {
+			return nil, nil, errors.New("it has both entries and leaves")
 		}
+		entries, err := Split(g.Entries)
+		return entries, leavesOf(entries), err
 	}
-	if len(all)%len(Digest{}) != 0 {
-		return nil, errors.New("leaves must have 32 bytes each")
+	rest := g.Leaves
+	if len(rest)%len(Digest{}) != 0 {
+		return nil, nil, errors.New("leaves must have 32 bytes each")
 	}
-	leaves := make([]Digest, 0, len(all)/len(Digest{}))
-	for ; len(all) > 0; all = all[len(Digest{}):] {
-		leaves = append(leaves, Digest(all))
+	leaves := make([]Digest, 0, len(rest)/len(Digest{}))
+	for ; len(rest) > 0; rest = rest[len(Digest{}):] {
+		leaves = append(leaves, Digest(rest))
 	}
-	return leaves, nil
+	return nil, leaves, nil
 }
 
-// Prove makes the proof of entry number i of the group, from 0. It needs the entries.
+// Prove makes the proof of entry number i of the group, from 0. If the group has no longer its entries, the error is [ErrPruned].
 func (g *Group) Prove(i int) (*Proof, error) {
 	head, err := ParseHead(g.Head)
 	if err != nil {
 		return nil, err
 	}
-	entries, err := Split(g.Entries)
-	if err != nil {
+	entries, leaves, err := g.open()
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	leaves, err := g.leaves()
-	if err != nil {
-		return nil, err
-	}
-	if len(entries) == 0 {
+	case entries == nil:
 		return nil, ErrPruned
 	}
 	path, err := Path(leaves, i)

@@ -62,8 +62,8 @@ func ParseGrowth(data []byte) (*Growth, error) {
 	return g, nil
 }
 
-// Verify gives both heads if the later one goes on from the earlier.
-func (g *Growth) Verify(keys Keys) (earlier, later *Head, err error) {
+// Verify gives the earlier and the later head if the later one goes on from the earlier.
+func (g *Growth) Verify(keys Keys) (*Head, *Head, error) {
 	from, err := keys.verify(g.Earlier.Head, g.Earlier.Sign)
 	if err != nil {
 		return nil, nil, fmt.Errorf("growth: the earlier head: %w", err)

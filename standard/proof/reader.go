@@ -125,11 +125,12 @@ func (e *Reader) Next() (*Block, error) {
 		return nil, err
 	}
 	b := &e.block
-	b.Group, b.Entries = Group{}, b.Entries[:0]
-	if err := json.Unmarshal(line, &b.Group, strict); err != nil {
+	g := &b.Group
+	g.Head, g.Sign, g.Entries, g.Leaves, b.Entries = g.Head[:0], g.Sign[:0], g.Entries[:0], g.Leaves[:0], b.Entries[:0]
+	if err := json.Unmarshal(line, g, strict); err != nil {
 		return nil, e.fault(errors.New("this is not a group"))
 	}
-	if b.Head, err = e.keys.verify(b.Group.Head, b.Group.Sign); err != nil {
+	if b.Head, err = e.keys.verify(g.Head, g.Sign); err != nil {
 		return nil, e.fault(err)
 	}
 	place, content := e.follow(), e.open()
@@ -188,19 +189,14 @@ func (e *Reader) follow() error {
 // open reads the entries, and compares them with the head.
 func (e *Reader) open() error {
 	b := &e.block
-	leaves, err := b.Group.leaves()
-	if err != nil {
-		return err
-	}
+	entries, leaves, err := b.Group.open()
 	switch {
+	case err != nil:
+		return err
 	case len(leaves) != int(b.Head.Count):
 		return fmt.Errorf("it has %d entries and should have %d", len(leaves), b.Head.Count)
 	case Root(leaves) != b.Head.Root:
 		return errors.New("its entries are not those that were signed")
-	}
-	entries, err := Split(b.Group.Entries)
-	if err != nil {
-		return err
 	}
 	for i, encoded := range entries {
 		entry, err := ParseEntry(encoded)

@@ -29,10 +29,17 @@ func (hasher) Size() int { return len(Digest{}) }
 
 // HashLeaf is SM3(0x00, leaf).
 func (h hasher) HashLeaf(leaf []byte) []byte {
+	var d Digest
+	h.leaf(leaf, &d)
+	return d[:]
+}
+
+// leaf is HashLeaf to a place that is there already.
+func (h hasher) leaf(leaf []byte, to *Digest) {
 	h.sm3.Reset()
 	h.sm3.Write(leafPrefix)
 	h.sm3.Write(leaf)
-	return h.sm3.Sum(make([]byte, 0, len(Digest{})))
+	h.sm3.Sum(to[:0])
 }
 
 // HashChildren is SM3(0x01, left, right).
@@ -45,7 +52,11 @@ func (h hasher) HashChildren(left, right []byte) []byte {
 }
 
 // Leaf is the hash of an entry in the tree of its group, and of a head in the tree of heads.
-func Leaf(encoded []byte) Digest { return Digest(newHasher().HashLeaf(encoded)) }
+func Leaf(encoded []byte) Digest {
+	var leaf Digest
+	newHasher().leaf(encoded, &leaf)
+	return leaf
+}
 
 // Root is the root over leaves in this order.
 func Root(leaves []Digest) Digest {

@@ -12,7 +12,8 @@ const ulidDigits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 var errULID = errors.New("id is not a ULID in upper case")
 
-func parseULID(text string) (id [16]byte, err error) {
+func parseULID(text string) ([16]byte, error) {
+	var id [16]byte
 	if len(text) != 26 || text[0] > '7' {
 		return id, errULID
 	}
