@@ -112,6 +112,8 @@ func (c *curtain) value(v any) string {
 		return c.time(v)
 	case time.Duration:
 		return v.String()
+	case map[string]any, []any:
+		return c.beginning(v)
 	}
 	raw, err := json.Marshal(v)
 	if err != nil {

@@ -62,3 +62,44 @@ func TestAnOpenCurtainShowsEverything(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestOfAValueThatHasMoreThanAnyMemoryTheBeginningIsShown(t *testing.T) {
+	var lists any = []any{"张某某", 1, true, nil}
+	var maps any = lists
+	text := strings.Repeat("y", 1<<20)
+	var texts any = []any{text, text}
+	for range 40 {
+		lists = []any{lists, lists, lists, lists, lists, lists, lists, lists}
+		maps = map[string]any{"left": maps, "right": maps}
+		texts = []any{texts, texts}
+	}
+	var deep any = "x"
+	for range 1 << 20 {
+		deep = []any{deep}
+	}
+	for name, huge := range map[string]any{"lists": lists, "maps": maps, "texts": texts, "deep": deep} {
+		for _, open := range []bool{false, true} {
+			shown := newCurtain(nil, open, time.Now()).value(huge)
+			if len(shown) > 2<<20 || !strings.Contains(shown, cutMark) || !open && strings.Contains(shown, "张某某") {
+				t.Errorf("%s: %d bytes are shown: %.80s", name, len(shown), shown)
+			}
+		}
+	}
+}
+
+func TestAListIsShownWholeAsJSONHasIt(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	value := map[string]any{
+		"b": []any{"1", 2, true, nil, 13000000000, []int{1, 2}, []any{}}, "a": map[string]any{"000000199001010010": "张某某"},
+		"c": `{"xm":"张某某"}`, "d": []byte("abc"), "e": time.Minute,
+	}
+	want := `{"a":{"‹1: 18 characters›":"‹2: 3 characters›"},"b":["1",2,true,null,"‹3: 11 characters›",[1,2],[]],` +
+		`"c":"{\"xm\":\"‹2: 3 characters›\"}","d":"‹4: 4 characters›","e":"‹5: 11 characters›"}`
+	if got := hidden("", now).value(value); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	want = `{"a":{"000000199001010010":"张某某"},"b":["1",2,true,null,13000000000,[1,2],[]],"c":"{\"xm\":\"张某某\"}","d":"YWJj","e":60000000000}`
+	if got := newCurtain(nil, true, now).value(value); got != want {
+		t.Errorf("open: got  %s\nwant %s", got, want)
+	}
+}
