@@ -19,7 +19,8 @@ import (
 type compiler struct {
 	collector
 	spec           *spec
-	options        []expr.Option
+	options        []expr.Option   // to look at an expression
+	running        []expr.Option   // to compile it
 	functions      map[string]bool // their names
 	credentialUsed map[string]bool
 	inputs         map[string]bool
@@ -30,9 +31,9 @@ type compiler struct {
 }
 
 func newCompiler(col collector, s *spec) *compiler {
-	options, functions := options(s.zone)
+	options, running, functions := options(s.zone)
 	return &compiler{
-		collector: col, spec: s, options: options, functions: functions,
+		collector: col, spec: s, options: options, running: running, functions: functions,
 		credentialUsed: map[string]bool{}, inputs: map[string]bool{}, reads: map[string]bool{},
 		owner: map[*binding]*step{}, later: map[*binding]bool{},
 	}

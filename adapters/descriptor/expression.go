@@ -62,13 +62,17 @@ type operand struct {
 
 // compile compiles src in a scope, or reports why not and gives nil.
 func (c *compiler) compile(sc *scope, s scalar) *expression {
-	rules := &rules{paths: map[ast.Node]string{}}
+	rules := newRules()
 	opts := append(slices.Clip(c.options), expr.Env(sc.names))
-	program, err := expr.Compile(s.text, append(slices.Clip(opts), expr.Patch(rules))...)
+	_, err := expr.Compile(s.text, append(slices.Clip(opts), expr.Patch(rules))...)
 	if err == nil {
 		// With a patch, expr looks at an expression a second time, and then not into calls whose type it knows by now: what
 		// is wrong with their arguments is told only without one.
 		_, err = expr.Compile(s.text, opts...)
+	}
+	var program *vm.Program
+	if err == nil && rules.what == "" { // what follows finds nothing wrong that has not been told in the descriptor's own words
+		program, err = expr.Compile(s.text, append(slices.Clip(c.running), expr.Env(sc.running()), expr.Patch(newRules()), expr.Patch(&payer{c.functions}))...)
 	}
 	rules.finish()
 	if rules.what != "" {
@@ -87,7 +91,7 @@ func (c *compiler) compile(sc *scope, s scalar) *expression {
 		return nil
 	}
 	if !c.readsAny(rules) {
-		v, err := e.run(&vm.VM{}, nil)
+		v, err := e.run(&vm.VM{}, map[string]any{budgetName: &budget{maxWork}})
 		if err != nil {
 			c.find(s.place(0), "this fails always: "+err.Error(), "read something of the reply, the scan or the place")
 			return nil
@@ -191,20 +195,22 @@ func (c *compiler) refuse(sc *scope, s scalar, err error) {
 	c.find(at, what, mend)
 }
 
-// options say which functions there are, and what of expr is off. The other result is the names of the functions.
-func options(zone *time.Location) ([]expr.Option, map[string]bool) {
-	names := map[string]bool{}
-	opts := []expr.Option{
-		expr.DisableAllBuiltins(), expr.MaxNodes(maxNodes),
-		expr.Function(plusName, plus, plusTypes...),
-	}
+// options say which functions there are, and what of expr is off: as descriptors call them, and as they are called with a budget.
+// The last result is the names of the functions.
+func options(zone *time.Location) (plain, running []expr.Option, names map[string]bool) {
+	names = map[string]bool{}
+	both := []expr.Option{expr.DisableAllBuiltins(), expr.MaxNodes(maxNodes)}
 	for _, name := range builtins {
-		opts, names[name] = append(opts, expr.EnableBuiltin(name)), true
+		both, names[name] = append(both, expr.EnableBuiltin(name)), true
 	}
+	plain = append(slices.Clip(both), expr.Function(plusName, plus, plusTypes...))
+	running = append(slices.Clip(both), expr.Function(plusName, paying(plus, cost("")), withBudget(plusTypes)...), expr.Function(listName, throughList, listTypes...))
 	for _, f := range functions(zone) {
-		opts, names[f.name] = append(opts, expr.Function(f.name, f.checked(), f.types...)), true
+		names[f.name] = true
+		plain = append(plain, expr.Function(f.name, f.checked(), f.types...))
+		running = append(running, expr.Function(f.name, paying(f.checked(), cost(f.name)), withBudget(f.types)...))
 	}
-	return opts, names
+	return plain, running, names
 }
 
 // plusName is the name of the function that + is replaced by. No descriptor can write it.
@@ -218,6 +224,8 @@ type rules struct {
 	what, mend string
 	from       int
 }
+
+func newRules() *rules { return &rules{paths: map[ast.Node]string{}} }
 
 // groups are names that stand for nothing themselves: one of their members is always meant.
 var groups = []string{"ticket", "place", "caller", "operator", "cred", "token", "random", "sent", "http", "tables"}

@@ -26,6 +26,7 @@ type frame struct {
 	tokens map[string]any            // env["token"]
 	used   map[string]usedToken      // the tokens that the last call used
 	asked  time.Time                 // when the first call of verify began
+	budget budget
 	vm     vm.VM
 }
 
@@ -52,6 +53,8 @@ func (a *adapter) frame(ctx context.Context, q *adapters.Query) *frame {
 	f.bound = append(f.bound[:0], make([]bool, a.bindings)...)
 	f.env["cred"], f.env["tables"], f.env["random"], f.env["uuid"] = a.cred, a.tables, a.random, a.uuid
 	f.env["now"] = f.now()
+	f.budget.left = maxWork
+	f.env[budgetName] = &f.budget
 	if q == nil {
 		return f
 	}

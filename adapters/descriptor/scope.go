@@ -18,6 +18,13 @@ type scope struct {
 	bindings map[string]*binding
 }
 
+// running is the names of a scope with that of the budget, which no descriptor can write.
+func (s *scope) running() types.Map {
+	names := maps.Clone(s.names)
+	names[budgetName] = types.TypeOf((*budget)(nil))
+	return names
+}
+
 func (s *scope) child() *scope {
 	return &scope{names: maps.Clone(s.names), bindings: maps.Clone(s.bindings)}
 }
