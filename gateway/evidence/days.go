@@ -27,9 +27,15 @@ type days struct {
 	under  []byte // what keys are wrapped with
 	latest atomic.Pointer[openDay]
 
-	mu   sync.Mutex
-	open map[string]*openDay
+	mu     sync.Mutex
+	open   map[string]*openDay
+	failed atomic.Int64 // when a key could last not be had, in nanoseconds since 1970
 }
+
+// noKey is how long nobody tries again when a key could not be had: those who wait for it must not all wait in turn.
+const noKey = 100 * time.Millisecond
+
+var errNoKey = fmt.Errorf("%w: %w", ErrUnavailable, events.Err("the key of the day cannot be had"))
 
 // openDay makes the pseudonyms of a day that is not over.
 type openDay struct {
@@ -75,18 +81,27 @@ func (d *days) at(ctx context.Context, at time.Time) (*openDay, error) {
 	defer d.mu.Unlock()
 	day := d.open[name]
 	if day == nil {
+		if d.failing(noKey) {
+			return nil, errNoKey
+		}
 		ctx, cancel := context.WithTimeout(ctx, longestWait)
 		defer cancel()
 		pseudonyms, err := d.fetch(ctx, name)
 		if err != nil {
 			events.DayKeyTrouble.Tell(d.l.config.Log, d.l.named, slog.Time("day", at), slog.Any("err", err))
-			return nil, fmt.Errorf("%w: the key of %s cannot be had", ErrUnavailable, name)
+			d.failed.Store(time.Now().UnixNano())
+			return nil, errNoKey
 		}
 		day = &openDay{pseudonyms, end.AddDate(0, 0, -1).UnixMilli(), end.UnixMilli()}
 		d.open[name] = day
 	}
 	d.latest.Store(day)
 	return day, nil
+}
+
+// failing says whether a key could not be had within this time.
+func (d *days) failing(within time.Duration) bool {
+	return time.Since(time.Unix(0, d.failed.Load())) < within
 }
 
 // fetch reads the key of a day, or makes one that all nodes then have.

@@ -282,11 +282,33 @@ func TestAnExportMayBeginAnywhereAndGoesOnFromAnEarlierOne(t *testing.T) {
 				t.Error(r, err)
 			}
 		}
-		if r, err := l.Between(t.Context(), "node-1", time.Now().Add(-time.Hour), time.Now()); err != nil || r != (Range{0, 45}) {
-			t.Errorf("the last hour is %v, %v", r, err)
-		}
 		if logs, err := l.Logs(t.Context()); err != nil || logs["node-1"] != 45 {
 			t.Errorf("logs %v, %v", logs, err)
+		}
+	})
+}
+
+func TestARangeIsFoundByItsTime(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c := newClock()
+		l := timed(t, s, "node-1", c)
+		begin := c.now()
+		for range 20 {
+			add(t, l, person(1))
+			c.pass(time.Minute)
+		}
+		for _, r := range []struct {
+			from, to time.Duration
+			want     Range
+		}{{0, time.Hour, Range{0, 20}}, {-time.Hour, time.Minute, Range{0, 1}}, {5 * time.Minute, 7*time.Minute + 1, Range{5, 7}}, {19 * time.Minute, time.Hour, Range{19, 20}}} {
+			if got, err := l.Between(t.Context(), "node-1", begin.Add(r.from), begin.Add(r.to)); err != nil || got != r.want {
+				t.Errorf("%v to %v: %v, %v, want %v", r.from, r.to, got, err, r.want)
+			}
+		}
+		for _, log := range []string{"node-1", "node-9"} {
+			if got, err := l.Between(t.Context(), log, begin.Add(time.Hour), begin.Add(2*time.Hour)); !errors.Is(err, ErrNotFound) {
+				t.Errorf("%v, %v, want ErrNotFound", got, err)
+			}
 		}
 	})
 }

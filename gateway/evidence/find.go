@@ -25,11 +25,16 @@ type Found struct {
 	Group  uint64
 	Number uint32 // in its group, from 0
 	Entry  proof.Entry
-	group  *proof.Group
+}
+
+// Kept is an entry with all of its group, which proves it.
+type Kept struct {
+	Found
+	group *proof.Group
 }
 
 // Prove makes the proof of the entry.
-func (f *Found) Prove() (*proof.Proof, error) { return f.group.Prove(int(f.Number)) }
+func (k *Kept) Prove() (*proof.Proof, error) { return k.group.Prove(int(k.Number)) }
 
 // An id begins with the time when it was drawn, and its group is made when the one before has been written. Where a clock was set between, it
 // is a little off: that is looked through when nothing was found at the usual place.
@@ -40,22 +45,22 @@ var around = [...]struct{ from, to time.Duration }{
 }
 
 // Find finds the entry of an id, in the logs of all nodes of the store. It is ErrNotFound if there is none.
-func (l *Log) Find(ctx context.Context, id string) (*Found, error) {
+func (l *Log) Find(ctx context.Context, id string) (*Kept, error) {
 	u, err := ulid.ParseStrict(id)
 	if err != nil {
 		return nil, ErrNotFound
 	}
 	at := ulid.Time(u.Time())
 	for _, a := range around {
-		f, err := l.findBetween(ctx, u, at.Add(a.from), at.Add(a.to))
-		if f != nil || err != nil {
-			return f, err
+		k, err := l.findBetween(ctx, u, at.Add(a.from), at.Add(a.to))
+		if k != nil || err != nil {
+			return k, err
 		}
 	}
 	return nil, ErrNotFound
 }
 
-func (l *Log) findBetween(ctx context.Context, id ulid.ULID, from, to time.Time) (*Found, error) {
+func (l *Log) findBetween(ctx context.Context, id ulid.ULID, from, to time.Time) (*Kept, error) {
 	rows, err := l.store.Read.QueryContext(ctx, "SELECT "+columns+" FROM groups WHERE entries IS NOT NULL AND at >= $1 AND at < $2 ORDER BY at", from.UnixMilli(), to.UnixMilli())
 	if err != nil {
 		return nil, err
@@ -69,15 +74,15 @@ func (l *Log) findBetween(ctx context.Context, id ulid.ULID, from, to time.Time)
 		if !bytes.Contains(r.entries, id[:]) {
 			continue
 		}
-		if f, err := r.find(id.String()); f != nil || err != nil {
-			return f, err
+		if k, err := r.find(id.String()); k != nil || err != nil {
+			return k, err
 		}
 	}
 	return nil, rows.Err()
 }
 
 // find looks for an entry in a row.
-func (r *row) find(id string) (*Found, error) {
+func (r *row) find(id string) (*Kept, error) {
 	entries, err := proof.Split(r.entries)
 	if err != nil {
 		return nil, fmt.Errorf("log %s, group %d: %w: %w", r.log, r.seq, errDamaged, err)
@@ -88,7 +93,7 @@ func (r *row) find(id string) (*Found, error) {
 			return nil, fmt.Errorf("log %s, group %d: %w: %w", r.log, r.seq, errDamaged, err)
 		}
 		if e.ID == id {
-			return &Found{Log: r.log, Group: r.seq, Number: uint32(i), Entry: e, group: r.group()}, nil
+			return &Kept{Found{Log: r.log, Group: r.seq, Number: uint32(i), Entry: e}, r.group()}, nil
 		}
 	}
 	return nil, nil
@@ -126,16 +131,43 @@ func (l *Log) size(ctx context.Context, log string) (uint64, error) {
 	return size, err
 }
 
-// Between gives the groups of a log that were made at or after one time and before another. Where its clock was set back, all that lies between
-// the first and the last of them is in it.
+// Between gives the groups of a log that were made at or after one time and before another. Where its clock was set back between, the
+// range may begin or end on either side of that.
 func (l *Log) Between(ctx context.Context, log string, from, to time.Time) (Range, error) {
-	var r Range
-	err := l.store.Read.QueryRowContext(ctx, "SELECT COALESCE(MIN(seq), 0), COALESCE(MAX(seq) + 1, 0) FROM groups WHERE log = $1 AND at >= $2 AND at < $3",
-		log, from.UnixMilli(), to.UnixMilli()).Scan(&r.From, &r.To)
-	if err == nil && r.To == 0 {
-		err = fmt.Errorf("log %s: nothing was written in this time: %w", log, ErrNotFound)
+	size, err := l.size(ctx, log)
+	if err != nil {
+		return Range{}, err
 	}
-	return r, err
+	var r Range
+	if r.From, err = l.firstAt(ctx, log, size, from); err != nil {
+		return Range{}, err
+	}
+	if r.To, err = l.firstAt(ctx, log, size, to); err != nil {
+		return Range{}, err
+	}
+	if r.From >= r.To {
+		return Range{}, fmt.Errorf("log %s: nothing was written in this time: %w", log, ErrNotFound)
+	}
+	return r, nil
+}
+
+// firstAt finds the first group of a log that was not made before a time, by halves.
+func (l *Log) firstAt(ctx context.Context, log string, size uint64, at time.Time) (uint64, error) {
+	low, high := uint64(0), size
+	for low < high {
+		middle := low + (high-low)/2
+		var made int64
+		err := l.store.Read.QueryRowContext(ctx, "SELECT at FROM groups WHERE log = $1 AND seq = $2", log, middle).Scan(&made)
+		if err != nil {
+			return 0, fmt.Errorf("log %s, group %d: %w", log, middle, err)
+		}
+		if made < at.UnixMilli() {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low, nil
 }
 
 // Grow proves that a log at a later group goes on from an earlier one.

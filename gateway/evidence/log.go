@@ -90,9 +90,10 @@ type Log struct {
 	named  slog.Attr // the log, in what is told
 
 	waiting waiting
-	wake    chan struct{} // there is a group to write
-	state   atomic.Pointer[error]
-	chain   *proof.Chain // the writer's own
+	wake    chan struct{}         // there is a group to write
+	state   atomic.Pointer[error] // what is wrong, as the writer knows
+	away    atomic.Bool           // the lease could not be renewed
+	chain   *proof.Chain          // the writer's own
 
 	position position      // how far the index is
 	behind   chan struct{} // many entries are not in it
@@ -119,7 +120,8 @@ func Open(ctx context.Context, config Config) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{config: config, store: config.Store, named: slog.String("log", config.Name), wake: make(chan struct{}, 1), behind: make(chan struct{}, 1), unclean: true}
+	l := &Log{config: config, store: config.Store, named: slog.String("log", config.Name), wake: make(chan struct{}, 1), behind: make(chan struct{}, 1),
+		unclean: config.Store.Kind == store.SQLite} // in case that it was killed before it could
 	l.lease = lease{db: l.store.Write, now: nows[l.store.Kind], log: config.Name, mine: mine}
 	l.days = newDays(l)
 	l.waiting.wait = longestWait
@@ -167,8 +169,13 @@ func (l *Log) Name() string { return l.config.Name }
 
 // Ready is nil while entries are kept, or says why they are not: the node should then be given no calls.
 func (l *Log) Ready() error {
-	if why := l.state.Load(); why != nil {
+	switch why := l.state.Load(); {
+	case why != nil:
 		return *why
+	case l.away.Load():
+		return errStore
+	case l.days.failing(leaseRenew):
+		return errNoKey
 	}
 	return nil
 }
@@ -204,8 +211,22 @@ func (l *Log) hold(ctx context.Context) {
 		renewing, cancel := context.WithTimeout(ctx, leaseRenew)
 		mine, err := l.lease.renew(renewing)
 		cancel()
-		if err == nil && !mine {
-			l.lose()
+		if ctx.Err() == nil {
+			l.found(mine, err)
 		}
+	}
+}
+
+// found is told of the lease.
+func (l *Log) found(mine bool, err error) {
+	away := l.away.Swap(err != nil)
+	switch {
+	case err != nil && !away && l.state.Load() == nil:
+		events.EvidenceStopped.Tell(l.config.Log, l.named, slog.Any("err", err))
+	case err == nil && away && l.state.Load() == nil:
+		events.EvidenceResumed.Tell(l.config.Log, l.named)
+	}
+	if err == nil && !mine {
+		l.lose()
 	}
 }

@@ -234,6 +234,6 @@ func (s *search) take(r *row, n uint64, encoded []byte) error {
 		return ErrTooMuch
 	}
 	s.places[at] = true
-	s.found = append(s.found, Found{Log: r.log, Group: r.seq, Number: uint32(n), Entry: e, group: r.group()})
+	s.found = append(s.found, Found{Log: r.log, Group: r.seq, Number: uint32(n), Entry: e})
 	return nil
 }

@@ -94,6 +94,23 @@ func TestNothingAcknowledgedIsLostToAPowerCut(t *testing.T) {
 	}
 }
 
+func TestANodeSaysThatItIsNotReadyWhereItCannotHaveTheKeyOfTheDay(t *testing.T) {
+	disk := storetest.NewDisk(t)
+	c := newClock()
+	l := timed(t, storetest.Open(t, disk.URL()), "node-1", c)
+	add(t, l, person(1))
+	disk.Full(true)
+	c.pass(24 * time.Hour)
+	if err := l.Append(t.Context(), entry(c.now()), person(1)); !errors.Is(err, errNoKey) || !errors.Is(err, ErrUnavailable) {
+		t.Errorf("%v, want errNoKey", err)
+	}
+	if !errors.Is(l.Ready(), errNoKey) {
+		t.Errorf("ready: %v", l.Ready())
+	}
+	disk.Full(false)
+	eventually(t, "it has the key", func() bool { return l.Append(t.Context(), entry(c.now()), person(1)) == nil })
+}
+
 func TestALockedDatabaseDelaysAndLosesNothing(t *testing.T) {
 	url := storetest.SQLiteURL(t)
 	l := open(t, config(t, storetest.Open(t, url), "node-1"))

@@ -19,8 +19,8 @@ const (
 	maxWait   = time.Second
 )
 
-// Append returns when e is on disk, with the pseudonyms of whom it is about. It is never longer than a second; its error is then, as
-// always where nothing can be kept, an [ErrUnavailable]. After an error the entry may be there or not.
+// Append returns when e is on disk, with the pseudonyms of whom it is about. It takes a second at most, or two when a day begins; its error is then,
+// as always where nothing can be kept, an [ErrUnavailable]. After an error the entry may be there or not.
 func (l *Log) Append(ctx context.Context, e *proof.Entry, about gateway.Person) error {
 	err := l.pseudonymise(ctx, e, about)
 	if err == nil {
@@ -141,7 +141,7 @@ func (l *Log) put(ctx context.Context, r *row) error {
 
 // trouble refuses entries while the store takes none.
 func (l *Log) trouble(err error) {
-	if l.Ready() == nil || errors.Is(l.Ready(), errLate) {
+	if was := l.state.Load(); was == nil || errors.Is(*was, errLate) {
 		events.EvidenceStopped.Tell(l.config.Log, l.named, slog.Any("err", err))
 	}
 	l.waiting.stop(errStore)
@@ -192,5 +192,8 @@ func (l *Log) retake(ctx context.Context) error {
 	if !ok {
 		return errLost
 	}
-	return l.loadChain(ctx)
+	if err := l.loadChain(ctx); err != nil {
+		return err
+	}
+	return l.loadPosition(ctx)
 }
