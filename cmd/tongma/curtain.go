@@ -13,6 +13,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	jsonv2 "github.com/go-json-experiment/json"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -115,11 +117,29 @@ func (c *curtain) value(v any) string {
 	case map[string]any, []any:
 		return c.beginning(v)
 	}
-	raw, err := json.Marshal(v)
-	if err != nil {
+	var raw atMost
+	switch err := jsonv2.MarshalWrite(&raw, v, jsonv1.DefaultOptionsV1()); {
+	case errors.Is(err, errTooBig):
+		return fmt.Sprintf("‹more than %d MiB›", maxWritten>>20)
+	case err != nil:
 		return fmt.Sprintf("a %T", v)
 	}
-	return c.body(raw)
+	return c.body(bytes.TrimSpace(raw.Bytes()))
+}
+
+// maxWritten bounds a value that is shown whole or not at all, such as a record, in bytes of JSON.
+const maxWritten = 4 << 20
+
+var errTooBig = errors.New("too big to show")
+
+// atMost takes maxWritten bytes. A marshaller that writes as it goes ends with the write that is one too many.
+type atMost struct{ bytes.Buffer }
+
+func (b *atMost) Write(p []byte) (int, error) {
+	if b.Len()+len(p) > maxWritten {
+		return 0, errTooBig
+	}
+	return b.Buffer.Write(p)
 }
 
 func (c *curtain) time(t time.Time) string {

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tongma/standard"
 )
 
 func TestTheCurtainHidesWhatTheDescriptorDoesNotSay(t *testing.T) {
@@ -83,6 +85,19 @@ func TestOfAValueThatHasMoreThanAnyMemoryTheBeginningIsShown(t *testing.T) {
 			if len(shown) > 2<<20 || !strings.Contains(shown, cutMark) || !open && strings.Contains(shown, "张某某") {
 				t.Errorf("%s: %d bytes are shown: %.80s", name, len(shown), shown)
 			}
+		}
+	}
+}
+
+func TestARecordThatIsTooBigIsNotShown(t *testing.T) {
+	rec := &standard.Record{}
+	text := strings.Repeat("y", 1<<20)
+	for range 1 << 20 { // a terabyte
+		rec.Holder.History = append(rec.Holder.History, text)
+	}
+	for _, open := range []bool{false, true} {
+		if got := newCurtain(nil, open, time.Now()).value(rec); got != "‹more than 4 MiB›" {
+			t.Errorf("%.80s", got)
 		}
 	}
 }
