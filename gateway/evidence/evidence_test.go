@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+	"go.uber.org/goleak"
 
 	"tongma/gateway"
 	"tongma/gateway/store"
@@ -370,7 +371,7 @@ func TestMain(m *testing.M) {
 		child()
 		return
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 func mustParse(pem []byte) *sm.PrivateKey {
