@@ -23,7 +23,8 @@ import (
 type transport struct {
 	dialer net.Dialer
 	tls    *tls.Config
-	most   int // connections kept for one address
+	most   int           // connections kept for one address
+	settle time.Duration // how long a connection rests before it is used again
 
 	mu   sync.Mutex
 	idle map[string][]*conn // by scheme and host, the one used last at the end
@@ -33,13 +34,18 @@ type transport struct {
 const (
 	idleTime       = 90 * time.Second // kept without being used
 	maxReplyHeader = 64 << 10         // bytes, with the replies of class 1xx before it
+	// settleTime is how long a connection rests between two calls. What a backend sends behind a whole reply, as a confused one does, has come by
+	// then, and the connection is given up: it would be taken for the reply about the next person, and each later reply for that of one before.
+	settleTime = 5 * time.Millisecond
+	spareConns = 64 // kept besides those that calls need at once, because some rest
 )
 
 func newTransport(connections int) *transport {
 	return &transport{
 		dialer: net.Dialer{KeepAlive: 30 * time.Second},
 		tls:    &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}},
-		most:   connections,
+		most:   connections + spareConns,
+		settle: settleTime,
 		idle:   map[string][]*conn{},
 	}
 }
@@ -119,18 +125,21 @@ func (t *transport) dial(ctx context.Context, u *url.URL) (*conn, error) {
 	return c, nil
 }
 
-// take gives the connection to address that was used last and can still be used, nil if there is none.
+// take gives the connection to address that was used last, has rested and can still be used, nil if there is none.
 func (t *transport) take(address string) *conn {
 	for {
 		t.mu.Lock()
 		idle := t.idle[address]
-		if len(idle) == 0 {
+		last := len(idle) - 1
+		for last >= 0 && time.Since(idle[last].since) < t.settle {
+			last--
+		}
+		if last < 0 {
 			t.mu.Unlock()
 			return nil
 		}
-		c := idle[len(idle)-1]
-		idle[len(idle)-1] = nil
-		t.idle[address] = idle[:len(idle)-1]
+		c := idle[last]
+		t.idle[address] = slices.Delete(idle, last, last+1)
 		t.mu.Unlock()
 		if time.Since(c.since) < idleTime && isQuiet(c.socket, c.since) && c.isDrained() {
 			return c

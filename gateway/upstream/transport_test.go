@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bufio"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -14,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -59,6 +61,7 @@ func TestOneConnectionServesCallAfterCall(t *testing.T) {
 	} {
 		url, made := counted(t, f)
 		h := newHost(t, url)
+		h.transport.settle = 0
 		for range 5 {
 			if _, err := get(h); err != nil {
 				t.Errorf("%s: %v", name, err)
@@ -216,6 +219,7 @@ func TestOneTLSConnectionServesCallAfterCall(t *testing.T) {
 	h := newHost(t, server.URL)
 	defer h.Close()
 	h.transport.tls.RootCAs = roots
+	h.transport.settle = 0
 	for range 5 {
 		if body, err := get(h); body != "ok" || err != nil {
 			t.Errorf("%q, %v", body, err)
@@ -263,8 +267,54 @@ func TestInterimRepliesHaveAnEnd(t *testing.T) {
 	}
 }
 
+// A backend that answers one call twice would shift every later answer to the next person.
+func TestASecondReplyToOneCallIsNobodysAnswer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	reply := func(body string) string {
+		return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	}
+	serve := func(c net.Conn) {
+		defer c.Close()
+		for in := bufio.NewReader(c); ; {
+			r, err := http.ReadRequest(in)
+			if err != nil {
+				return
+			}
+			who := r.URL.Query().Get("who")
+			io.WriteString(c, reply(who))
+			time.Sleep(time.Millisecond)
+			io.WriteString(c, reply(who))
+		}
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go serve(c)
+		}
+	}()
+	h := newHost(t, "http://"+l.Addr().String())
+	defer h.Close()
+	for i := range 200 {
+		who := strconv.Itoa(i)
+		got, err := h.Send(t.Context(), &adapters.Call{Method: "GET", Target: "/?who=" + who})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got.Body) != who {
+			t.Fatalf("asked about %s, answered about %s", who, got.Body)
+		}
+	}
+}
+
 func TestIdleConnectionsAreBounded(t *testing.T) {
-	const most, calls = 3, 10
+	const most, calls = 3, spareConns + 10
 	var group sync.WaitGroup
 	all := make(chan struct{})
 	var here atomic.Int64
@@ -288,8 +338,8 @@ func TestIdleConnectionsAreBounded(t *testing.T) {
 	}
 	group.Wait()
 	for address, idle := range h.transport.idle {
-		if len(idle) != most {
-			t.Errorf("%s: %d idle connections, want %d", address, len(idle), most)
+		if len(idle) != most+spareConns {
+			t.Errorf("%s: %d idle connections, want %d", address, len(idle), most+spareConns)
 		}
 	}
 }
