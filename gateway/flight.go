@@ -23,10 +23,7 @@ type flight struct {
 	done   chan struct{}
 	found  finding // to be read after done
 
-	tracer  *tracing.Tracer
-	from    context.Context // of whoever starts it, for the span above; it may end before
-	refresh bool            // nobody waits for it
-	span    tracing.Span
+	trail *trail // nil: it is not followed
 }
 
 // flights holds what is under way. Each system's bulkhead bounds how many there are: who finds no place there lands at once.
@@ -64,12 +61,16 @@ func (all *flights) join(f *flight, until time.Time, p upstream.Priority) (*flig
 	f.demand = upstream.NewDemand(until, p)
 	f.done = make(chan struct{})
 	f.system.enter() // whoever starts it is there too, so that this never fails
-	ctx, span := f.tracer.Start(f.tracer.Below(f.demand.Context(all.ctx), f.from), tracing.Flight)
-	f.span = span
+	ctx := f.demand.Context(all.ctx)
+	if f.trail != nil {
+		ctx = f.trail.begin(ctx)
+	}
 	all.start(func() {
 		defer f.system.leave()
 		f.found = f.fly(ctx)
-		f.told()
+		if f.trail != nil {
+			f.trail.end(f)
+		}
 		if f.key != nil {
 			all.mu.Lock()
 			delete(all.running, *f.key)
@@ -80,15 +81,36 @@ func (all *flights) join(f *flight, until time.Time, p upstream.Priority) (*flig
 	return f, false, nil
 }
 
-// told ends the span of a flight that has landed.
-func (f *flight) told() {
-	f.span.System(f.system.info.System)
-	f.span.Outcome(f.found.outcome, f.found.reason)
-	f.span.From(f.found.from)
-	if f.refresh {
-		f.span.Refresh()
+// trail is what traces need of a flight.
+type trail struct {
+	tracer  *tracing.Tracer
+	from    context.Context // of whoever starts it, whose span is above; that may end before
+	refresh bool            // nobody waits for it
+	span    tracing.Span    // to be read once the flight is there to be joined
+}
+
+// begin begins the flight's span, and gives the context below it.
+func (t *trail) begin(ctx context.Context) context.Context {
+	ctx, t.span = t.tracer.Start(t.tracer.Below(ctx, t.from), tracing.Flight)
+	return ctx
+}
+
+// end ends it, when the flight has landed.
+func (t *trail) end(f *flight) {
+	t.span.System(f.system.info.System)
+	t.span.Outcome(f.found.outcome, f.found.reason)
+	t.span.From(f.found.from)
+	if t.refresh {
+		t.span.Refresh()
 	}
-	f.span.End()
+	t.span.End()
+}
+
+// joined gives the span of a caller that waits for the flight of another.
+func (t *trail) joined(ctx context.Context) tracing.Span {
+	_, span := t.tracer.Start(ctx, tracing.Joined)
+	span.Link(t.span)
+	return span
 }
 
 // start has a pilot fly: one that waits, or a new one.
@@ -151,7 +173,10 @@ func (all *flights) close(ctx context.Context) error {
 
 // flightOf makes the flight that asks s. Only one that is to refresh what is remembered asks although there is something to serve.
 func (g *Gateway) flightOf(ctx context.Context, s *system, q *adapters.Query, key *freshness.Key, refresh bool) *flight {
-	f := &flight{system: s, key: key, tracer: g.tracer, from: ctx, refresh: refresh}
+	f := &flight{system: s, key: key}
+	if g.tracer != nil {
+		f.trail = &trail{tracer: g.tracer, from: ctx, refresh: refresh}
+	}
 	own := *q
 	q = &own
 	f.fly = func(ctx context.Context) (found finding) {

@@ -268,10 +268,8 @@ const refreshWaits = time.Second
 
 // await waits for the flight until the caller's patience ends or the caller is gone, and says whether it landed; it goes on anyway.
 func (g *Gateway) await(ctx context.Context, f *flight, joined bool, deadline time.Time) (finding, bool) {
-	if joined {
-		_, span := g.tracer.Start(ctx, tracing.Joined)
-		span.Link(f.span)
-		defer span.End()
+	if joined && f.trail != nil {
+		defer f.trail.joined(ctx).End()
 	}
 	timer := time.NewTimer(time.Until(deadline))
 	defer timer.Stop()

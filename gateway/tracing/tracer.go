@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/propagation"
@@ -73,6 +74,8 @@ func open(c Config, to sdk.SpanExporter) (*Tracer, error) {
 	if !(c.Sample >= 0 && c.Sample <= 1) {
 		return nil, errors.New("tracing: the share of calls that are followed is not from 0 to 1")
 	}
+	// Its own way to tell of trouble goes past our log, and says nothing that the exporter does not count.
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
 	c.Log = events.Seal(c.Log)
 	if c.Metrics == nil {
 		c.Metrics = prometheus.NewRegistry()
