@@ -281,6 +281,11 @@ func TestAStolenFileDoesNotHoldAKeyThatIsGone(t *testing.T) {
 	if !holds(wrapped) || !holds(sealed) {
 		t.Fatal("it looks in the wrong place")
 	}
+	for _, trait := range []string{person(1).Document.Number, person(1).Subject} {
+		if holds([]byte(trait)) {
+			t.Errorf("it holds %s", trait)
+		}
+	}
 	c.pass(24 * time.Hour)
 	l.tidy(t.Context())
 	if holds(wrapped) || !holds(sealed) {

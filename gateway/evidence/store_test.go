@@ -136,6 +136,107 @@ func TestALockedDatabaseDelaysAndLosesNothing(t *testing.T) {
 	mustVerify(t, l, "node-1")
 }
 
+// TestAPostgreSQLThatTakesNoRowDelaysAndLosesNothing has it locked by somebody, and then say that its disk is full.
+func TestAPostgreSQLThatTakesNoRowDelaysAndLosesNothing(t *testing.T) {
+	s := storetest.Open(t, storetest.PostgresURL(t))
+	l := open(t, config(t, s, "node-1"))
+	refused := map[string]bool{}
+	trouble := func(want error) {
+		t.Helper()
+		begin := time.Now()
+		for range 3 {
+			e := entry(time.Now())
+			if err := l.Append(t.Context(), e, person(1)); !errors.Is(err, want) {
+				t.Errorf("%v, want %v", err, want)
+			}
+			refused[e.ID] = true
+		}
+		if d := time.Since(begin); d > 2*longestWait {
+			t.Errorf("three refusals took %v", d)
+		}
+	}
+	var kept []string
+	kept = append(kept, add(t, l, person(1)).ID)
+
+	lock, err := s.Write.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock.Exec("LOCK TABLE groups IN EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	trouble(errLate)
+	lock.Rollback()
+	eventually(t, "it goes on by itself", func() bool { return l.Ready() == nil })
+	kept = append(kept, add(t, l, person(1)).ID)
+
+	for _, one := range []string{
+		"CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full'; END $$",
+		"CREATE TRIGGER full_disk BEFORE INSERT ON groups EXECUTE FUNCTION full_disk()",
+	} {
+		if _, err := s.Write.Exec(one); err != nil {
+			t.Fatal(err)
+		}
+	}
+	trouble(ErrUnavailable)
+	if _, err := s.Write.Exec("DROP TRIGGER full_disk ON groups"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it goes on by itself", func() bool { return l.Ready() == nil })
+	kept = append(kept, add(t, l, person(1)).ID)
+
+	got := mustVerify(t, l, "node-1")
+	for _, id := range kept {
+		if _, ok := got[id]; !ok {
+			t.Errorf("%s was acknowledged and is not there", id)
+		}
+	}
+	late := 0
+	for id := range got {
+		if refused[id] {
+			late++
+		}
+	}
+	if late > 3 { // those of the rows that were tried until they were taken
+		t.Errorf("%d entries are there whose answers were refused", late)
+	}
+}
+
+func TestCloseGivesTheLogToWhoeverComesNext(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		l := open(t, config(t, s, "node-1"))
+		var all sync.WaitGroup
+		var mu sync.Mutex
+		acknowledged := map[string]bool{}
+		for i := range 50 {
+			all.Go(func() {
+				e := entry(time.Now())
+				err := l.Append(t.Context(), e, person(i))
+				if err != nil && !errors.Is(err, errClosed) {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				acknowledged[e.ID] = err == nil
+			})
+		}
+		shut(l)
+		all.Wait()
+		begin := time.Now()
+		next := open(t, config(t, s, "node-1")) // with another state folder
+		if d := time.Since(begin); d > 2*time.Second {
+			t.Errorf("it waited %v for a lease that was given back", d)
+		}
+		add(t, next, person(1))
+		got := mustVerify(t, next, "node-1")
+		for id, was := range acknowledged {
+			if _, ok := got[id]; ok != was {
+				t.Errorf("%s: acknowledged %v, kept %v", id, was, ok)
+			}
+		}
+	})
+}
+
 func TestAPostgreSQLThatIsKilledAndComesBackLosesNothing(t *testing.T) {
 	server := storetest.StartPostgres(t)
 	s := storetest.Open(t, server.Database(t))
