@@ -26,6 +26,16 @@
 // be: where a clock is set back into a day whose key is gone, that day gets another one, and keys are destroyed only by a clock that has gone
 // evenly for an hour or that agrees with the store.
 //
+// # What it takes
+//
+// An entry takes about 210 bytes on disk with its index, in either database, where forty share a group; alone it takes about 520, for then the head and the
+// signature are its own. A day at 23,300 entries a second is 2,000 million entries: 430 GB over all nodes. Config.Keep keeps less: of an entry that is
+// given up 32 bytes stay, of its group the head. With Keep at three days such a rush takes 1.3 TB and then 80 GB for each day that is gone. SQLite uses the
+// room again but does not give it back, PostgreSQL likewise.
+//
+// A group takes the processor 0.2 ms and the disk one sync, an entry 8 µs: `go test ./gateway/evidence -run - -bench .` measures it. Ten million
+// entries open in a few milliseconds, because a log is read from its end: the last row, and one for each bit of their number.
+//
 // # How people are found
 //
 // The officer's client unseals the keys of the days in question, makes the pseudonyms and asks [Log.Search], which leaves an entry of its own
