@@ -34,6 +34,11 @@ var harmless = map[string]bool{
 	"log.Logger": true,
 }
 
+// streams are what writes to the terminal. The node's own log begins there.
+var streams = map[string]bool{"os.Stderr": true, "os.Stdout": true, "fmt.Print": true, "fmt.Println": true, "fmt.Printf": true}
+
+const node = "tongma/gateway/node"
+
 // room is a package as `go list` gives it.
 type room struct {
 	ImportPath, Dir, Export string
@@ -100,8 +105,8 @@ func nameOf(o types.Object) string {
 	return o.Pkg().Path() + "." + name
 }
 
-// TestAllLoggingGoesThroughTheCatalogue finds whatever else of slog or log the packages of the gateway use, texts of errors that are no
-// constants, and events that nobody tells.
+// TestAllLoggingGoesThroughTheCatalogue finds whatever else of slog or log the packages of the gateway use, what they write to the terminal, texts
+// of errors that are no constants, and events that nobody tells.
 func TestAllLoggingGoesThroughTheCatalogue(t *testing.T) {
 	packages, exports := list(t)
 	fset := token.NewFileSet()
@@ -118,10 +123,17 @@ func TestAllLoggingGoesThroughTheCatalogue(t *testing.T) {
 		}
 		files, info := read(t, fset, imports, p)
 		for id, o := range info.Uses {
+			if b, ok := o.(*types.Builtin); ok && strings.HasPrefix(b.Name(), "print") {
+				t.Errorf("%s: %s writes past the log", fset.Position(id.Pos()), b.Name())
+			}
 			if o.Pkg() == nil {
 				continue
 			}
 			switch o.Pkg().Path() {
+			case "os", "fmt":
+				if under := strings.HasPrefix(p.ImportPath, "tongma/gateway/"); under && p.ImportPath != node && streams[nameOf(o)] {
+					t.Errorf("%s: %s writes past the log", fset.Position(id.Pos()), nameOf(o))
+				}
 			case "log", "log/slog":
 				if field, ok := o.(*types.Var); ok && field.IsField() {
 					continue

@@ -36,6 +36,7 @@ func words() map[string][]string {
 			"heartbeat", "changes", "repeated", "missed", "undelivered", "sound", "sick", "sent", "lost"},
 		"state": {"open", "sealed", "overdue", "destroyed"},
 		"key":   {"gateway", "tls"},
+		"at":    {"redis", "postgresql"},
 		"route": {"none", "/v1/sessions", "/v1/verifications", "/v1/verifications/batch", "/v1/changes", "/v1/admin/systems", "/v1/admin/state", "/v1/admin/operations",
 			"/v1/gateway", "/healthz", "/readyz"},
 		"le": nil, // set by the program, and the same for all series of a metric
