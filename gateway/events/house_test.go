@@ -131,7 +131,7 @@ func TestAllLoggingGoesThroughTheCatalogue(t *testing.T) {
 			}
 			switch o.Pkg().Path() {
 			case "os", "fmt":
-				if under := strings.HasPrefix(p.ImportPath, "tongma/gateway/"); under && p.ImportPath != node && streams[nameOf(o)] {
+				if under := strings.HasPrefix(p.ImportPath+"/", "tongma/gateway/"); under && p.ImportPath != node && streams[nameOf(o)] {
 					t.Errorf("%s: %s writes past the log", fset.Position(id.Pos()), nameOf(o))
 				}
 			case "log", "log/slog":
