@@ -34,6 +34,7 @@ func (l *Log) loadChain(ctx context.Context) error {
 	last, err := lastRow(ctx, l.store.Write, l.config.Name)
 	if errors.Is(err, sql.ErrNoRows) {
 		l.chain, l.length = proof.NewChain(l.config.Name), 0
+		l.groups.Store(0)
 		return nil
 	}
 	if err != nil {
@@ -44,6 +45,7 @@ func (l *Log) loadChain(ctx context.Context) error {
 		return fmt.Errorf("row %d is damaged, nothing can follow it: restore the store", last.seq)
 	}
 	l.length = h.First + uint64(h.Count)
+	l.groups.Store(h.Group + 1)
 	l.chain, err = proof.OpenChain(ctx, last.head, rowsOf(l.store.Write, l.config.Name))
 	return err
 }

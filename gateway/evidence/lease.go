@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -25,15 +25,21 @@ const (
 // ErrTaken is the error of [Open] where another node has the log.
 var ErrTaken error = events.Err("another node has this log: give each node a log of its own name (evidence: log), and its own state folder")
 
-// ErrEnded is the error of [Open] for a log that was closed for good, because the store came from a backup.
-var ErrEnded error = events.Err("this log was closed when the store was restored from a backup, because what it had written since is lost: give the log a new name (evidence: log)")
+// ErrEnded is the error of [Open] for a log that has ended for good, because the store came from a backup: it was closed when that was restored, or has fewer
+// groups than this node has written. To go on would be to sign other groups under the numbers of those that are lost.
+var ErrEnded error = events.Err("this log has ended: the store was put back from a backup, and what the log had since is lost: give it a new name (evidence: log)")
 
 // holder is who a node is to other nodes: an id kept in its state folder, which a lock on the file keeps from two processes at once, and a random
-// part of this start, which tells a copy of the folder apart.
+// part of this start, which tells a copy of the folder apart. Behind the id stands how many groups the node has seen in its log.
 type holder struct {
 	id, start string
 	file      *os.File
 }
+
+const (
+	holderSize = 32 // of the id, in hex
+	markSize   = 20 // of the number, in digits
+)
 
 func (h *holder) String() string { return h.id + "/" + h.start }
 
@@ -42,36 +48,53 @@ func openHolder(folder, log string) (*holder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("evidence: state folder: %w", err)
 	}
-	id, err := lockHolder(file)
-	if err != nil {
+	h := &holder{start: rand.Text(), file: file}
+	if h.id, err = lockHolder(file); err != nil {
 		file.Close()
 		return nil, err
 	}
-	return &holder{id: id, start: rand.Text(), file: file}, nil
+	return h, nil
 }
 
 func lockHolder(file *os.File) (string, error) {
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return "", fmt.Errorf("evidence: %s is in use by another process: %w", file.Name(), err)
 	}
-	text := make([]byte, 64)
+	text := make([]byte, holderSize)
 	n, _ := file.ReadAt(text, 0)
-	id := strings.TrimSpace(string(text[:n]))
-	if b, err := hex.DecodeString(id); err == nil && len(b) == 16 {
-		return id, nil
+	if b, err := hex.DecodeString(string(text[:n])); err == nil && len(b) == holderSize/2 {
+		return string(text), nil
 	}
-	fresh := make([]byte, 16)
+	fresh := make([]byte, holderSize/2)
 	rand.Read(fresh)
-	id = hex.EncodeToString(fresh)
-	if err := errors.Join(file.Truncate(0), writeAll(file, id+"\n"), file.Sync()); err != nil {
+	id := hex.EncodeToString(fresh)
+	err := file.Truncate(0)
+	if err == nil {
+		_, err = file.WriteAt([]byte(id+"\n"), 0)
+	}
+	if err := errors.Join(err, file.Sync()); err != nil {
 		return "", fmt.Errorf("evidence: state folder: %w", err)
 	}
 	return id, nil
 }
 
-func writeAll(file *os.File, text string) error {
-	_, err := file.WriteAt([]byte(text), 0)
+// mark keeps how many groups there are. It is not synced: a mark that a power cut has taken back finds less, and nothing wrong.
+func (h *holder) mark(groups uint64) error {
+	_, err := h.file.WriteAt(fmt.Appendf(nil, "%0*d\n", markSize, groups), holderSize+1)
 	return err
+}
+
+// marked is how many groups there were at least; 0 if that is not known.
+func (h *holder) marked() uint64 {
+	text := make([]byte, markSize)
+	if n, _ := h.file.ReadAt(text, holderSize+1); n < markSize {
+		return 0
+	}
+	groups, err := strconv.ParseUint(string(text), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return groups
 }
 
 func (h *holder) close() { h.file.Close() } // and the lock with it

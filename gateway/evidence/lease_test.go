@@ -152,6 +152,41 @@ func TestALogFromABackupIsNotWritten(t *testing.T) {
 	})
 }
 
+func TestAStoreThatHasGoneBackIsNotWritten(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c := config(t, s, "node-1")
+		l := open(t, c)
+		for range 5 {
+			add(t, l, person(1))
+		}
+		shut(l)
+		if got := l.lease.mine.id; len(got) != holderSize {
+			t.Errorf("the holder is %q", got)
+		}
+		l = open(t, c)
+		if got := l.lease.mine.marked(); got != 5 {
+			t.Errorf("%d groups are marked, want 5", got)
+		}
+		add(t, l, person(1))
+		l.found(true, nil) // the lease is renewed
+		if got := l.lease.mine.marked(); got != 6 {
+			t.Errorf("%d groups are marked, want 6", got)
+		}
+		shut(l)
+		if _, err := s.Write.Exec("DELETE FROM groups WHERE seq = 5"); err != nil { // as a copy from before would have it
+			t.Fatal(err)
+		}
+		if l, err := Open(t.Context(), c); !errors.Is(err, ErrEnded) {
+			if err == nil {
+				shut(l)
+			}
+			t.Errorf("%v, want ErrEnded", err)
+		}
+		c.Name = "node-1b"
+		add(t, open(t, c), person(1))
+	})
+}
+
 func TestACopyOfAStateFolderDoesNotShareALog(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		c := config(t, s, "node-1")

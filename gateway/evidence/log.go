@@ -94,6 +94,7 @@ type Log struct {
 	state   atomic.Pointer[error] // what is wrong, as the writer knows
 	away    atomic.Bool           // the lease could not be renewed
 	chain   *proof.Chain          // the writer's own
+	groups  atomic.Uint64         // that are stored
 
 	position position      // how far the index is
 	behind   chan struct{} // many entries are not in it
@@ -150,6 +151,9 @@ func (l *Log) begin(ctx context.Context) error {
 	if err := l.loadChain(ctx); err != nil {
 		return err
 	}
+	if l.groups.Load() < l.lease.mine.marked() {
+		return errors.Join(ErrEnded, l.lease.free(ctx))
+	}
 	if err := l.loadPosition(ctx); err != nil {
 		return err
 	}
@@ -188,6 +192,7 @@ func (l *Log) Close(ctx context.Context) error {
 	l.insert.Close()
 	l.meters.leave(l.config.Metrics)
 	l.days.forgetAll()
+	l.lease.mine.mark(l.groups.Load())
 	if freed := l.lease.free(ctx); err == nil {
 		err = freed
 	}
@@ -228,5 +233,9 @@ func (l *Log) found(mine bool, err error) {
 	}
 	if err == nil && !mine {
 		l.lose()
+		return
+	}
+	if err := l.lease.mine.mark(l.groups.Load()); err != nil {
+		events.EvidenceUntidy.Tell(l.config.Log, l.named, slog.Any("err", err))
 	}
 }

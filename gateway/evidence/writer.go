@@ -124,6 +124,7 @@ func (l *Log) writeGroup(ctx context.Context, g *group) {
 		}
 	}
 	l.meters.wrote(len(g.entries), time.Since(begin))
+	l.groups.Store(r.seq + 1)
 	if l.position.written(r) {
 		nudge(l.behind)
 	}
