@@ -113,6 +113,11 @@ var (
 		Means:  standard.Text{Zh: "节点在写 operations.jsonl 时中断；那次操作未答复也未执行", En: "the node died while it wrote operations.jsonl; that operation was neither acknowledged nor done"},
 		Do:     standard.Text{Zh: "看 `tongma ops log`，缺的再做一次", En: "look at `tongma ops log`, and repeat what is missing"},
 	})
+	RecordEnded = declare(Event{
+		Name: "the record of operations ended in a whole line without its line end, which is added", Level: slog.LevelWarn,
+		Means: standard.Text{Zh: "节点在写 operations.jsonl 时中断，或有人编辑过它；最后一行是完整的操作，现已生效，但可能未曾答复", En: "the node died while it wrote operations.jsonl, or somebody has edited it; the last operation is whole and holds now, though it may never have been acknowledged"},
+		Do:    standard.Text{Zh: "看 `tongma ops log`，最后一次操作若非所愿则改回", En: "look at `tongma ops log`, and undo the last one if nobody wants it"},
+	})
 )
 
 // Of calls.

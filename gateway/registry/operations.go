@@ -14,6 +14,9 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
+
+	jsonv2 "github.com/go-json-experiment/json"
 
 	"tongma/gateway/events"
 	"tongma/standard/wire"
@@ -38,20 +41,12 @@ type Operations struct {
 }
 
 // OpenOperations reads the record in the file at path, which need not exist yet; its directory must. A last line that a crash has left
-// unfinished was never acknowledged: it is cut off, and log is told. Anything else that is no operation is an error, because
-// somebody or something has changed the record.
+// unfinished was never acknowledged: it is cut off, and log is told. One that is whole but for its line end holds, and gets it; log is told,
+// because it may not have been acknowledged. Anything else that is no operation is an error, because somebody or something has changed the
+// record.
 func OpenOperations(path string, log *slog.Logger) (*Operations, error) {
 	o := &Operations{path: path, sync: (*os.File).Sync, held: map[string]wire.Operation{}}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("record of operations: %w", err)
-	}
-	defer f.Close()
-	torn, err := o.read(f)
-	if err == nil && torn > 0 {
-		events.RecordCut.Tell(log, slog.Int("bytes", torn))
-		err = errors.Join(f.Truncate(o.size), f.Sync())
-	}
+	err := o.open(log)
 	if err == nil {
 		err = syncDir(filepath.Dir(path)) // the file may be new
 	}
@@ -61,29 +56,71 @@ func OpenOperations(path string, log *slog.Logger) (*Operations, error) {
 	return o, nil
 }
 
-// read takes in all whole lines, and gives how many bytes of an unfinished one follow them.
-func (o *Operations) read(f io.Reader) (torn int, err error) {
+func (o *Operations) open(log *slog.Logger) error {
+	f, _, err := openRegular(o.path, os.O_RDWR|os.O_CREATE)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	last, err := o.read(f)
+	if err != nil || len(last) == 0 {
+		return err
+	}
+	op, whole := readOperation(last)
+	if !whole {
+		events.RecordCut.Tell(log, slog.Int("bytes", len(last)))
+		return errors.Join(f.Truncate(o.size), f.Sync())
+	}
+	events.RecordEnded.Tell(log)
+	o.size += int64(len(last))
+	if _, err := f.WriteAt([]byte("\n"), o.size); err != nil {
+		return err
+	}
+	o.size++
+	o.take(op)
+	return f.Sync()
+}
+
+// openRegular opens a file and gives its size. What is no file is an error at once: to open or read a pipe would wait for good.
+func openRegular(path string, flags int) (*os.File, int64, error) {
+	f, err := os.OpenFile(path, flags|syscall.O_NONBLOCK, 0o600) // which makes no difference to a file
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file: move it away", path)
+	}
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, info.Size(), nil
+}
+
+// read takes in all whole lines, and gives what follows them without a line end.
+func (o *Operations) read(f io.Reader) (last []byte, err error) {
 	lines := bufio.NewReaderSize(f, maxOperation)
 	for number := 1; ; number++ {
 		line, err := lines.ReadSlice('\n')
 		if errors.Is(err, io.EOF) {
-			return len(line), nil
+			return line, nil
 		}
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			return 0, err
+			return nil, err
 		}
 		op, ok := readOperation(line)
-		if !ok {
-			return 0, fmt.Errorf("%s, line %d, is no operation: find out who changed it, then mend the line, or move the file away (every system is asked again then)", o.path, number)
+		if !ok || err != nil {
+			return nil, fmt.Errorf("%s, line %d, is no operation: find out who changed it, then mend the line, or move the file away (every system is asked again then)", o.path, number)
 		}
 		o.size += int64(len(line))
 		o.take(op)
 	}
 }
 
-// readOperation reads one line and says whether it is an operation. Members that a later version may have added are let be.
+// readOperation reads one line and says whether it is an operation: strictly, because one that is misread would be another system's, or
+// none. Members that a later version may have added are let be.
 func readOperation(line []byte) (op wire.Operation, ok bool) {
-	err := json.Unmarshal(line, &op)
+	err := jsonv2.Unmarshal(line, &op)
 	return op, err == nil && !op.At.IsZero() && op.By != "" && op.System != "" && slices.Contains(wire.Actions, op.Action)
 }
 
@@ -125,7 +162,7 @@ func (o *Operations) Record(op wire.Operation) error {
 // append puts a line behind the others and returns when it is on disk. The file is opened each time, so that one that was moved away
 // or changed meanwhile is noticed: it happens a few times a day.
 func (o *Operations) append(line []byte) error {
-	f, err := os.OpenFile(o.path, os.O_WRONLY|os.O_APPEND, 0)
+	f, size, err := openRegular(o.path, os.O_WRONLY|os.O_APPEND)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: put it back, or restart the gateway", err)
 	}
@@ -133,11 +170,7 @@ func (o *Operations) append(line []byte) error {
 		return err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if info.Size() != o.size {
+	if size != o.size {
 		return fmt.Errorf("%s is not as this gateway left it: restart the gateway, which will look it over", o.path)
 	}
 	_, err = f.Write(line)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -115,7 +116,7 @@ func TestAnUnfinishedLastLineIsCutOffAndTold(t *testing.T) {
 	record(t, o, operation("suishen", wire.ActionOpen), operation("suishen", wire.ActionAuto))
 	whole := content(t, path)
 	first := strings.IndexByte(whole, '\n') + 1
-	for end := first + 1; end < len(whole); end++ { // a crash at any byte
+	for end := first + 1; end < len(whole)-1; end++ { // a crash at any byte but the last
 		if err := os.WriteFile(path, []byte(whole[:end]), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -134,6 +135,69 @@ func TestAnUnfinishedLastLineIsCutOffAndTold(t *testing.T) {
 	}
 }
 
+func TestAWholeLastLineWithoutItsEndHoldsAndIsTold(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "operations.jsonl")
+	o, _ := operationsAt(t, path)
+	record(t, o, operation("suikang", wire.ActionDrain), operation("suishen", wire.ActionOpen))
+	whole := content(t, path)
+	if err := os.WriteFile(path, []byte(strings.TrimSuffix(whole, "\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o, log := operationsAt(t, path)
+	if content(t, path) != whole || len(o.Last(9)) != 2 || o.Held()["suishen"].Action != wire.ActionOpen {
+		t.Errorf("%v are left, in\n%s", o.Last(9), content(t, path))
+	}
+	if !strings.Contains(log, "level=WARN") || !strings.Contains(log, "without its line end") || strings.Contains(log, "unfinished") {
+		t.Errorf("log %q", log)
+	}
+	record(t, o, operation("suishen", wire.ActionAuto))
+	if o, log := operationsAt(t, path); len(o.Last(9)) != 3 || log != "" {
+		t.Errorf("%d operations after the next one, log %q", len(o.Last(9)), log)
+	}
+}
+
+func TestWhatIsNoFileIsRefusedAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "operations.jsonl")
+	o, _ := operationsAt(t, path)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused := func(what, path string) {
+		t.Helper()
+		done := make(chan error, 1)
+		go func() {
+			_, err := OpenOperations(path, slog.New(slog.DiscardHandler))
+			done <- err
+		}()
+		select {
+		case err := <-done:
+			if err == nil || !strings.Contains(err.Error(), path) {
+				t.Errorf("%s: %v", what, err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s is waited for", what)
+		}
+	}
+	refused("a pipe", path)
+	refused("a folder", dir)
+	refused("a device", "/dev/zero")
+	if err := o.Record(operation("suishen", wire.ActionOpen)); err == nil || len(o.Held()) != 0 {
+		t.Errorf("recorded in a pipe: %v", err)
+	}
+	reader, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	if err := o.Record(operation("suishen", wire.ActionOpen)); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("recorded in a pipe that is read: %v", err)
+	}
+}
+
 func TestARecordThatSomebodyHasChangedStopsTheStart(t *testing.T) {
 	good := `{"at":"2022-01-10T08:01:02+08:00","by":"ops-1","action":"open","system":"suishen","reason":"r","requestId":"i"}`
 	for _, bad := range []string{
@@ -143,6 +207,10 @@ func TestARecordThatSomebodyHasChangedStopsTheStart(t *testing.T) {
 		strings.Replace(good, `"ops-1"`, `""`, 1),
 		strings.Replace(good, `"suishen"`, "7", 1),
 		good + good,
+		strings.Replace(good, `"system":`, `"System":`, 1),
+		strings.Replace(good, `"system":"suishen"`, `"system":"suikang","system":"suishen"`, 1),
+		strings.Replace(good, `"r"`, "\"\xff\"", 1),
+		good + strings.Repeat(" ", maxOperation-len(good)),
 		strings.Replace(good, `"r"`, `"`+strings.Repeat("r", maxOperation)+`"`, 1),
 	} {
 		path := filepath.Join(t.TempDir(), "operations.jsonl")
@@ -165,7 +233,7 @@ func TestARecordThatSomebodyHasChangedStopsTheStart(t *testing.T) {
 
 func TestALaterVersionsMembersAreLetBe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "operations.jsonl")
-	line := `{"at":"2022-01-10T08:01:02+08:00","by":"ops-1","action":"open","system":"suishen","reason":"r","requestId":"i","more":1}` + "\n"
+	line := `{"at":"2022-01-10T08:01:02+08:00","by":"ops-1","action":"open","system":"suishen","reason":"r","requestId":"i","more":1,"System":"suikang"}` + "\n"
 	if err := os.WriteFile(path, []byte(line), 0o600); err != nil {
 		t.Fatal(err)
 	}
