@@ -178,6 +178,8 @@ func (l *Log) Ready() error {
 		return *why
 	case l.away.Load():
 		return errStore
+	case l.waiting.refusal() != nil:
+		return errLate
 	case l.days.failing(leaseRenew):
 		return errNoKey
 	}

@@ -62,7 +62,7 @@ type waiting struct {
 	idle   chan struct{} // closed when nothing waits any more, after close
 
 	wait time.Duration
-	late func(entries int, refuse error) // is told of entries that have waited too long, and whether others are refused therefore
+	late func(entries int) // is told of entries that have waited too long
 }
 
 // add puts an entry into the group that waits. It says where, and whether that group is new.
@@ -91,20 +91,28 @@ func (w *waiting) form() *group {
 	return g
 }
 
-// giveUp refuses the entries of a group that takes too long. One that has not been begun will never be written.
+// giveUp refuses the entries of a group that takes too long.
 func (w *waiting) giveUp(g *group) {
+	if entries := w.refuseLate(g); entries > 0 {
+		w.late(entries)
+	}
+}
+
+// refuseLate does so and says how many there are. A group that has not been begun will never be written; while one that has been is, nothing else is taken.
+func (w *waiting) refuseLate(g *group) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if g.settled {
-		return
+		return 0
 	}
 	if g == w.open {
 		w.open = nil
 	} else {
-		w.refuse = errLate // until it is written
+		w.refuse = errLate
 	}
-	w.late(len(g.entries)-g.left, w.refuse)
 	g.settle(errLate)
+	w.tellIdle()
+	return len(g.entries) - g.left
 }
 
 // leave takes an entry back whose caller has gone, unless it is being written.
@@ -156,9 +164,7 @@ func (w *waiting) written(err error) {
 	defer w.mu.Unlock()
 	w.busy.settle(err)
 	w.busy = nil
-	if w.open == nil {
-		w.tellIdle()
-	}
+	w.tellIdle()
 }
 
 // stop refuses everything from now on, and what waits.
@@ -170,13 +176,23 @@ func (w *waiting) stop(why error) {
 		w.open.settle(why)
 		w.open = nil
 	}
+	w.tellIdle()
 }
 
-// resume takes entries again.
-func (w *waiting) resume() {
+// resume takes entries again, and says whether it did not before.
+func (w *waiting) resume() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	refused := w.refuse != nil
 	w.refuse = nil
+	return refused
+}
+
+// refusal is why nothing is taken; nil while entries are.
+func (w *waiting) refusal() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.refuse
 }
 
 // close takes nothing any more, and waits until all is written.
@@ -185,9 +201,7 @@ func (w *waiting) close(ctx context.Context) error {
 	w.closed = true
 	if w.idle == nil {
 		w.idle = make(chan struct{})
-		if w.open == nil && w.busy == nil {
-			close(w.idle)
-		}
+		w.tellIdle()
 	}
 	idle := w.idle
 	w.mu.Unlock()
@@ -200,8 +214,9 @@ func (w *waiting) close(ctx context.Context) error {
 	}
 }
 
+// tellIdle tells close, once, when nothing waits.
 func (w *waiting) tellIdle() {
-	if w.idle == nil || w.busy != nil {
+	if w.idle == nil || w.open != nil || w.busy != nil {
 		return
 	}
 	select {

@@ -11,7 +11,7 @@ import (
 )
 
 func newWaiting(late *int) *waiting {
-	return &waiting{wait: longestWait, late: func(n int, _ error) { *late += n }}
+	return &waiting{wait: longestWait, late: func(n int) { *late += n }}
 }
 
 func put(t *testing.T, w *waiting) (*group, int) {
@@ -85,6 +85,7 @@ func TestNobodyWaitsLongerThanTheBound(t *testing.T) {
 		next, _ := put(t, w)
 		time.Sleep(longestWait/2 + 1)
 		<-busy.done
+		synctest.Wait()
 		if !errors.Is(busy.err, errLate) || late != 1 {
 			t.Errorf("%v, %d", busy.err, late)
 		}
@@ -92,7 +93,9 @@ func TestNobodyWaitsLongerThanTheBound(t *testing.T) {
 			t.Errorf("while the store takes too long: %v", err)
 		}
 		time.Sleep(longestWait)
-		if <-next.done; !errors.Is(next.err, errLate) || w.open != nil || late != 2 {
+		<-next.done
+		synctest.Wait()
+		if !errors.Is(next.err, errLate) || w.open != nil || late != 2 {
 			t.Errorf("%v, %v, %d", next.err, w.open, late)
 		}
 		w.written(nil) // too late for those who waited
@@ -140,14 +143,22 @@ func TestCloseWaitsForWhatIsWrittenAndTakesNothing(t *testing.T) {
 		if err := <-closed; err != nil {
 			t.Error(err)
 		}
-		late2 := newWaiting(&late)
-		put(t, late2)
-		late2.take()
+		slow := newWaiting(&late)
+		put(t, slow)
+		slow.take()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
-		if err := late2.close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		if err := slow.close(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v, want DeadlineExceeded", err)
 		}
-		late2.written(nil)
+		slow.written(nil)
+
+		stuck := newWaiting(&late) // nobody takes what waits
+		put(t, stuck)
+		err := stuck.close(t.Context())
+		synctest.Wait()
+		if err != nil || late != 1 {
+			t.Errorf("%v, %d late", err, late)
+		}
 	})
 }

@@ -62,11 +62,8 @@ func nudge(c chan<- struct{}) {
 }
 
 // late is told of entries whose group takes too long.
-func (l *Log) late(entries int, refuse error) {
+func (l *Log) late(entries int) {
 	events.EvidenceLate.Tell(l.config.Log, l.named, slog.Int("entries", entries))
-	if refuse != nil {
-		l.state.CompareAndSwap(nil, &refuse)
-	}
 }
 
 // write writes groups until ctx ends.
@@ -111,8 +108,8 @@ func (l *Log) writeGroup(ctx context.Context, g *group) {
 			break
 		}
 		if errors.Is(err, errLost) {
-			l.waiting.written(errLost)
 			l.lose()
+			l.waiting.written(errLost)
 			return
 		}
 		l.trouble(err)
@@ -142,7 +139,7 @@ func (l *Log) put(ctx context.Context, r *row) error {
 
 // trouble refuses entries while the store takes none.
 func (l *Log) trouble(err error) {
-	if was := l.state.Load(); was == nil || errors.Is(*was, errLate) {
+	if l.state.Load() == nil {
 		events.EvidenceStopped.Tell(l.config.Log, l.named, slog.Any("err", err))
 	}
 	l.waiting.stop(errStore)
@@ -150,11 +147,10 @@ func (l *Log) trouble(err error) {
 }
 
 func (l *Log) recovered() {
-	if l.state.Load() == nil {
+	l.state.Store(nil)
+	if !l.waiting.resume() {
 		return
 	}
-	l.state.Store(nil)
-	l.waiting.resume()
 	events.EvidenceResumed.Tell(l.config.Log, l.named)
 }
 
