@@ -300,6 +300,40 @@ func TestAStolenFileDoesNotHoldAKeyThatIsGone(t *testing.T) {
 	}
 }
 
+// TestABackupOfPostgreSQLKeepsNoNodeFromItsKey has somebody read the table of keys for long, as pg_dump does, while a key of it is deleted.
+func TestABackupOfPostgreSQLKeepsNoNodeFromItsKey(t *testing.T) {
+	s := storetest.Open(t, storetest.PostgresURL(t))
+	c := newClock()
+	l := timed(t, s, "node-1", c)
+	add(t, l, person(1))
+	backup, err := s.Write.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer backup.Rollback()
+	if _, err := backup.Exec("LOCK TABLE day_keys IN ACCESS SHARE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	c.pass(24 * time.Hour)
+	cleaned := make(chan struct{})
+	go func() {
+		defer close(cleaned)
+		l.tidy(t.Context())
+	}()
+	eventually(t, "the key of the new day is had", func() bool {
+		return l.Append(t.Context(), entry(c.now()), person(1)) == nil
+	})
+	<-cleaned
+	if days := wrappedDays(t, s); len(days) != 1 || !l.unclean {
+		t.Errorf("keys of %v; something is left to clean: %v", days, l.unclean)
+	}
+	backup.Rollback()
+	l.tidy(t.Context())
+	if l.unclean {
+		t.Error("when the backup is over nothing is cleaned")
+	}
+}
+
 func TestADayIsADateInTheZoneOfTheStandard(t *testing.T) {
 	for at, want := range map[time.Time]string{
 		time.Date(2026, 2, 28, 15, 59, 59, 0, time.UTC):     "2026-02-28",

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"tongma/gateway/store"
 	"tongma/standard/proof"
 )
 
@@ -77,14 +78,22 @@ func (l *Log) erase(ctx context.Context, statement string, args ...any) error {
 	return err
 }
 
+// eraseTime is how long cleaning may take, once in a while. PostgreSQL lets nobody read a table that is to be cleaned, not even while that waits for
+// somebody's backup; so the table of keys, which a node must read as a day begins, is not waited for long.
+var eraseTime = map[store.Kind]time.Duration{store.SQLite: houseEvery, store.Postgres: 300 * time.Millisecond}
+
 // clean has what was deleted leave the files as well.
 func (l *Log) clean(ctx context.Context) error {
 	if !l.unclean {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, houseEvery)
-	defer cancel()
-	err := errors.Join(l.store.Erase(ctx, "day_keys"), l.store.Erase(ctx, "subject_requests"))
+	var faults []error
+	for _, table := range [...]string{"day_keys", "subject_requests"} {
+		erasing, cancel := context.WithTimeout(ctx, eraseTime[l.store.Kind])
+		faults = append(faults, l.store.Erase(erasing, table))
+		cancel()
+	}
+	err := errors.Join(faults...)
 	l.unclean = err != nil
 	return err
 }
