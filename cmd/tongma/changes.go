@@ -1,14 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -60,7 +56,7 @@ A holder is named by the system's own reference (--subject) or by a document, on
 is typed can be seen by others on the machine: "-" in place of a value reads one from each line of
 standard input, and --from reads a JSON list such as [{"subject":"…"},{"scan":"…","at":"…"}].
 
---seq-file keeps the last number that was used, and begins with 1. A number is used up as soon as it is
+--seq-file keeps the last number that was used, and begins with 1; many may use it at once. A number is used up as soon as it is
 sent, so that the gateway misses a notice that nobody repeats. To repeat one, give its number with --seq:
 that never harms.
 ` + changesExits,
@@ -183,34 +179,6 @@ func fromLines(stdin io.Reader, values []string) ([]string, error) {
 	return all, nil
 }
 
-// readChanges reads a JSON list of changes, whose times may be left out.
-func readChanges(stdin io.Reader, from string) ([]standard.Change, error) {
-	if from == "" {
-		return nil, nil
-	}
-	in := stdin
-	if from != "-" {
-		f, err := os.Open(from)
-		if err != nil {
-			return nil, fail(err, "name the file that holds the changes")
-		}
-		defer f.Close()
-		in = f
-	}
-	data, err := io.ReadAll(io.LimitReader(in, wire.MaxNotice+1))
-	if err != nil {
-		return nil, fail(fmt.Errorf("--from: %w", err), "")
-	}
-	var changes []standard.Change
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&changes); err != nil || dec.More() || len(data) > wire.MaxNotice {
-		return nil, misuse(`such as [{"subject":"…"},{"document":{"type":"01","number":"…"},"at":"2022-01-10T08:00:00+08:00"}], at most 256 KiB`,
-			"--from holds no list of changes")
-	}
-	return changes, nil
-}
-
 // teller sends one notice.
 type teller struct {
 	dir, system, seqFile string
@@ -230,7 +198,7 @@ func (t *teller) flags(cmd *cobra.Command) {
 }
 
 func (t *teller) tell(cmd *cobra.Command, changes []standard.Change) error {
-	n := &standard.Notice{System: t.system, Seq: t.seq, Changes: changes}
+	n := &standard.Notice{System: t.system, Changes: changes}
 	if len(changes) > standard.MaxChanges {
 		return misuse("send several notices, or --all", "%d changes, and a notice takes %d", len(changes), standard.MaxChanges)
 	}
@@ -239,20 +207,20 @@ func (t *teller) tell(cmd *cobra.Command, changes []standard.Change) error {
 		return err
 	}
 	defer c.Close()
-	if t.seqFile != "" {
-		last, err := readSeq(t.seqFile)
-		if err != nil {
-			return err
+	check := func(seq uint64) error {
+		n.Seq = seq
+		if err := n.Check(time.Now()); err != nil { // before its number is used up
+			return misuse("nothing was sent", "%w", err)
 		}
-		n.Seq = last + 1
-	}
-	if err := n.Check(time.Now()); err != nil { // before its number is used up
-		return misuse("nothing was sent", "%w", err)
+		return nil
 	}
 	if t.seqFile != "" {
-		if err := writeSeq(t.seqFile, n.Seq); err != nil {
-			return fail(err, "give a --seq-file that you may write to; nothing was sent")
-		}
+		err = nextSeq(cmd.Context(), t.seqFile, check)
+	} else {
+		err = check(t.seq)
+	}
+	if err != nil {
+		return err
 	}
 	r, err := notify(cmd.Context(), c, t.dir, n)
 	if err != nil {
@@ -293,34 +261,4 @@ func printReceipt(out io.Writer, n *standard.Notice, r *standard.NoticeReceipt) 
 	if r.Repeated {
 		fmt.Fprintf(out, "! 编号不大于最近的 %[1]d，仍已生效 its number is not above the last one, %[1]d; it holds all the same\n", r.Last)
 	}
-}
-
-// readSeq gives the last number that was used, 0 if there is no file yet.
-func readSeq(path string) (uint64, error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fail(err, "give a --seq-file that you may read")
-	}
-	last, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 64)
-	if err != nil || last > standard.MaxSeq {
-		return 0, misuse("write the last number that was used into it; the gateway tells it as `last`", "%s holds no number", path)
-	}
-	return last, nil
-}
-
-// writeSeq keeps a number, in place of the old one as a whole, and has it on the disk before the notice is sent: a number that is used
-// twice would hide that a notice never came.
-func writeSeq(path string, seq uint64) error {
-	f, err := os.Create(path + ".new")
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(f, seq)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
 }
