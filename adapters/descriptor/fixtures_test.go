@@ -16,6 +16,9 @@ func TestAFixtureThatIsNoneIsToldInPlainWords(t *testing.T) {
 		{"- name: a\n  nonsense: 1\n", `:1:3: not a fixture: it has no key "nonsense" (`},
 		{"- name: a\n  calls: 3\n", ":1:3: not a fixture: a value is of the wrong kind `3` ("},
 		{"- name: a\n- expect: 1\n  reply: 2\n", `:2:3: not a fixture: it has no key "expect"; it has no key "reply" (`},
+		{"- name: a\n", `:1:3: the fixture promises nothing, and so proves nothing (say what becomes of it, such as  is: {outcome: `},
+		{"- name: a\n  is: {outcome: unrecognised}\n- name: b\n  is: {}\n", ":3:3: the fixture promises nothing"},
+		{"- name: a\n  is:\n", ":1:3: the fixture promises nothing"},
 		{"name: a\n", ":1:1: a fixture file must be a list"},
 	} {
 		fsys := fstest.MapFS{"x/" + File: {Data: descriptor}, "x/" + Fixtures: {Data: []byte(tt.fixture)}}

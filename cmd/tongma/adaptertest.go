@@ -24,7 +24,7 @@ otherwise is shown: - is what the fixture says, + what came.
 
 EXIT STATUS
   0   every fixture came out as it says
-  1   one did not, a file is at fault, or no fixture has such a name`,
+  1   one did not, a file is at fault, there are no fixtures, or none has such a name`,
 		Example: "  tongma adapter test mysystem\n  tongma adapter test mysystem --run 'expired|red'\n  tongma adapter test --json mysystem",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -70,6 +70,9 @@ func testFixtures(dirs []string, wanted *regexp.Regexp) ([]testedFixture, descri
 				return nil, nil, fail(err, "DIR is a system's folder with adapter.yaml and fixtures.yaml")
 			}
 			findings = append(findings, found...)
+		} else if len(of) == 0 {
+			return nil, nil, fail(fmt.Errorf("%s has no fixtures: nothing is proved", filepath.Join(dir, descriptor.Fixtures)),
+				"write one for every status, outcome and oddity of the backend: adapters/README.md, Fixtures")
 		}
 		for _, r := range of {
 			if wanted.MatchString(r.Name) {
