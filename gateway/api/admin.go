@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"log/slog"
 	"slices"
 
@@ -62,7 +63,8 @@ func (s *Server) carryOut(x *call, o *wire.Order) error {
 		events.OperationNotRecorded.Tell(s.cfg.Log, append(attrs, slog.Any("err", err))...)
 		return wire.Refuse(wire.CodeRecord, "")
 	}
-	if err := s.cfg.Gateway.Operate(x.r.Context(), o.System, o.Action); err != nil {
+	// Who hangs up meanwhile has ordered it all the same: it is recorded. The feed bounds for how long the other nodes are told.
+	if err := s.cfg.Gateway.Operate(context.WithoutCancel(x.r.Context()), o.System, o.Action); err != nil {
 		return err
 	}
 	events.Operation.Tell(s.cfg.Log, attrs...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"tongma/gateway/registry"
 	"tongma/gateway/upstream"
 	"tongma/standard"
 	"tongma/standard/wire"
@@ -126,6 +128,27 @@ func TestNoOrderIsRecordedBetweenAnotherAndItsDeed(t *testing.T) {
 	s.ordered(goodOrder, wire.CodeOK)
 	if !done {
 		t.Error("the gateway was told nothing")
+	}
+}
+
+// patient is a gateway that does nothing of what is not waited for any more, as one that tells other nodes.
+type patient struct{ Gateway }
+
+func (p patient) Operate(ctx context.Context, system string, action wire.Action) error {
+	return errors.Join(ctx.Err(), p.Gateway.Operate(ctx, system, action))
+}
+
+func TestWhatIsRecordedIsDoneThoughItsCallerHasHungUp(t *testing.T) {
+	s := start(t)
+	s.cfg.Gateway = patient{s.cfg.Gateway}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	x := &call{s: s.Server, r: httptest.NewRequestWithContext(ctx, "POST", pathSystems, nil), party: &registry.Party{ID: "operator"}, began: s.now()}
+	if err := s.carryOut(x, &wire.Order{System: "suishen", Action: wire.ActionForget, Reason: "wrong answers"}); err != nil {
+		t.Errorf("recorded and not done: %v", err)
+	}
+	if n := strings.Count(s.lines(), "\n"); n != 1 {
+		t.Errorf("%d operations are recorded", n)
 	}
 }
 
