@@ -107,7 +107,7 @@ do not exist. It prints what to type next.`,
 	root.SetHelpCommandGroupID("build")
 	root.SetCompletionCommandGroupID("build")
 	for group, commands := range map[string][]*cobra.Command{
-		"run":   {demoCommand(), serveCommand(), opsCommand(), sandboxCommand()},
+		"run":   {demoCommand(), serveCommand(), opsCommand(), storeCommand(), sandboxCommand()},
 		"ask":   {verifyCommand(), changesCommand(), loadCommand(), standardCommand(), versionCommand()},
 		"build": {adapterCommand(), keysCommand()},
 	} {

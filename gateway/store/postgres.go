@@ -18,8 +18,9 @@ import (
 // How this package uses PostgreSQL.
 const (
 	maxConnections  = 16
-	connectPatience = 5 * time.Second // unless the URL has connect_timeout
-	migrationLock   = 0x746f6e676d61  // "tongma": the advisory lock of whoever migrates
+	connectPatience = 5 * time.Second       // unless the URL has connect_timeout
+	idleUnasked     = 20 * time.Millisecond // a connection idle for longer is asked first whether its server is still there
+	migrationLock   = 0x746f6e676d61        // "tongma": the advisory lock of whoever migrates
 )
 
 // hasPassword is true of what is no URL: who knows what it holds.
@@ -59,7 +60,8 @@ func openPostgres(ctx context.Context, given string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := stdlib.OpenDB(*c, stdlib.OptionAfterConnect(insistPostgres))
+	db := stdlib.OpenDB(*c, stdlib.OptionAfterConnect(insistPostgres),
+		stdlib.OptionShouldPing(func(_ context.Context, p stdlib.ShouldPingParams) bool { return p.IdleDuration > idleUnasked }))
 	db.SetMaxOpenConns(maxConnections)
 	db.SetMaxIdleConns(maxConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
@@ -85,6 +87,9 @@ func insistPostgres(ctx context.Context, c *pgx.Conn) error {
 		WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false)`).Scan(&fsync, nil)
 	if err == nil && fsync != "on" {
 		err = errors.New("the server runs with fsync=off and would lose what it has acknowledged: set fsync=on")
+	}
+	if err != nil { // the driver forgets it
+		c.Close(ctx)
 	}
 	return err
 }
