@@ -40,6 +40,7 @@ const (
 
 // Node is one gateway with its listeners. [New] makes it, [Node.Run] serves it.
 type Node struct {
+	state    *os.File        // the lock of the state folder
 	store    *store.Store    // nil: none
 	evidence *evidence.Log   // nil: none
 	tracer   *tracing.Tracer // nil: no traces
@@ -81,6 +82,9 @@ func New(cfg *Config) (*Node, error) {
 
 // open makes the parts of a node, each from those before it.
 func (n *Node) open(cfg *Config, logger *slog.Logger) error {
+	if err := n.lockState(cfg.State); err != nil {
+		return err
+	}
 	watched := prometheus.NewRegistry()
 	watched.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
@@ -253,7 +257,7 @@ func (n *Node) release(ctx context.Context) error {
 	if n.store != nil {
 		errs = append(errs, n.store.Close())
 	}
-	errs = append(errs, n.tracer.Close(ctx))
+	errs = append(errs, n.tracer.Close(ctx), n.unlockState())
 	return errors.Join(errs...)
 }
 
