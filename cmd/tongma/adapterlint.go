@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,6 +28,8 @@ findings of all of them are told at once, each as a line
 
   FILE:LINE:COLUMN: WHAT (MEND)
 
+No gateway takes a second adapter of a built-in system's id; such an id is noted on standard error.
+
 EXIT STATUS
   0   nothing found
   1   findings, or a file that cannot be read`,
@@ -37,7 +40,7 @@ EXIT STATUS
 			if err != nil {
 				return err
 			}
-			findings, err := lint(args, builtin)
+			findings, err := lint(args, builtin, cmd.ErrOrStderr())
 			if reported := report(cmd.OutOrStdout(), findings, asJSON); err == nil {
 				return reported
 			}
@@ -72,7 +75,7 @@ type linted struct {
 }
 
 // lint gives what is wrong with descriptors, each by itself and beside the others. Its error is that of files that cannot be read.
-func lint(paths []string, builtin []adapters.Dialect) (descriptor.Findings, error) {
+func lint(paths []string, builtin []adapters.Dialect, notes io.Writer) (descriptor.Findings, error) {
 	findings := descriptor.Findings{}
 	var all []linted
 	var unread []error
@@ -84,6 +87,9 @@ func lint(paths []string, builtin []adapters.Dialect) (descriptor.Findings, erro
 		}
 	}
 	for i, one := range all {
+		if !slices.ContainsFunc(builtin, func(b adapters.Dialect) bool { return b.Info().Digest == one.system.Info().Digest }) {
+			noteTaken(notes, one.system.Info().System, builtin)
+		}
 		var beside []adapters.Dialect
 		for _, b := range builtin {
 			if b.Info().System != one.system.Info().System { // it takes the place of a built-in one
@@ -98,6 +104,13 @@ func lint(paths []string, builtin []adapters.Dialect) (descriptor.Findings, erro
 		findings = append(findings, relocated(one.dir, one.system.Clashes(os.DirFS(one.dir), ".", beside))...)
 	}
 	return findings, errors.Join(unread...)
+}
+
+// noteTaken says whether an id is that of a built-in system. It is no finding: who changes a built-in one may mean it.
+func noteTaken(notes io.Writer, id string, builtin []adapters.Dialect) {
+	if slices.ContainsFunc(builtin, func(b adapters.Dialect) bool { return b.Info().System == id }) {
+		fmt.Fprintf(notes, "note: there is a built-in system %s, and no gateway takes two of one id: choose another, unless you are changing the built-in one itself\n", id)
+	}
 }
 
 // lintAlone gives what is wrong with a descriptor and its fixtures for themselves.

@@ -13,6 +13,8 @@ import (
 	"text/template"
 
 	"github.com/spf13/cobra"
+
+	"tongma/gateway/node"
 )
 
 // skeleton is a system's folder that lints and passes its fixtures, to be edited. What its files share is in parts.tmpl.
@@ -87,6 +89,11 @@ how the backend knows who asks:
 			if err := b.write(target); err != nil {
 				return fail(err, "name a system that has no folder in "+dir+" yet")
 			}
+			builtin, err := node.Builtin()
+			if err != nil {
+				return err
+			}
+			noteTaken(cmd.ErrOrStderr(), b.System, builtin)
 			fmt.Fprintf(cmd.OutOrStdout(), "%[1]s/adapter.yaml   what its scans look like, how its backend is asked\n"+
 				"%[1]s/fixtures.yaml  proof, without a network\n%[1]s/README.md      its manual\n\n"+
 				"edit them, then:\n  tongma adapter lint %[1]s\n  tongma adapter test %[1]s\n", target)

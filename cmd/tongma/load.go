@@ -114,13 +114,18 @@ EXIT STATUS
 	flags.Var(&f.verify, "verify", "the share of answers whose signature is checked, `1%` or 0.01")
 	flags.StringVar(&f.html, "html", "", "write the report as a page into `FILE`")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
-	cmd.MarkFlagsMutuallyExclusive("closed", "rate")
 	cmd.MarkFlagsMutuallyExclusive("mix", "scans")
 	return cmd
 }
 
 // run runs the load and prints its report.
 func (f *loadFlags) run(cmd *cobra.Command) error {
+	switch given := cmd.Flags().Changed; {
+	case f.closed && given("rate"):
+		return misuse("leave one of them out", "--closed sends as soon as answers come, and so has no --rate")
+	case f.connections < 1 && given("connections"):
+		return misuse("leave --connections out for as many as the rate needs", "connections: 1 to %d", load.MaxConnections)
+	}
 	if f.scans != "" && !cmd.Flags().Changed("hit") {
 		f.hit = 1
 	}
@@ -134,7 +139,7 @@ func (f *loadFlags) run(cmd *cobra.Command) error {
 	}
 	if err := plan.Check(); err != nil {
 		hint := "see `tongma load --help`"
-		if plan.Remote == "" {
+		if errors.Is(err, load.ErrRemote) {
 			hint = "it calls this machine alone; --allow-remote HOST names another one that is yours"
 		}
 		return misuse(hint, "%w", err)

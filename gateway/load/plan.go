@@ -41,6 +41,9 @@ type Plan struct {
 	Patience    time.Duration // how long an answer is waited for, from when its request was due
 }
 
+// ErrRemote is the error of [Plan.Check] for a gateway that is not on this machine and that Remote does not name.
+var ErrRemote = errors.New("is not this machine")
+
 // Check says what cannot be meant.
 func (p *Plan) Check() error {
 	switch {
@@ -55,7 +58,7 @@ func (p *Plan) Check() error {
 	case p.Connections < 1 || p.Connections > MaxConnections:
 		return fmt.Errorf("connections: 1 to %d", MaxConnections)
 	case p.Duration <= 0 || p.Duration > MaxDuration:
-		return fmt.Errorf("duration: at most %s", MaxDuration)
+		return fmt.Errorf("duration: more than 0s, at most %s", MaxDuration)
 	case !within(p.Hit, 0, 1):
 		return errors.New("hit ratio: 0 to 1")
 	case p.Warm < 0 || p.Warm > MaxWarm || p.Hit > 0 && p.Warm == 0:
@@ -63,7 +66,7 @@ func (p *Plan) Check() error {
 	case !within(p.Verify, 0, 1):
 		return errors.New("share of signatures to check: 0 to 1")
 	case p.Patience <= 0 || p.Patience > MaxPatience:
-		return fmt.Errorf("patience: at most %s", MaxPatience)
+		return fmt.Errorf("patience: more than 0s, at most %s", MaxPatience)
 	}
 	u, err := p.target()
 	if err != nil {
@@ -73,7 +76,7 @@ func (p *Plan) Check() error {
 		return fmt.Errorf("the host that is allowed is not that of the gateway, %s", u.Hostname())
 	}
 	if p.Remote == "" && !Loopback(u.Hostname()) {
-		return fmt.Errorf("%s is not this machine", u.Hostname())
+		return fmt.Errorf("%s %w", u.Hostname(), ErrRemote)
 	}
 	return nil
 }
