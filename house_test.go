@@ -50,7 +50,7 @@ var keepers = []keeper{
 	{library: "github.com/go-resty/resty", rooms: []string{"tongma/gateway/upstream"}},
 	{library: "github.com/sony/gobreaker", rooms: []string{"tongma/gateway/upstream"}},
 	{library: "github.com/hashicorp/golang-lru", rooms: []string{"tongma/gateway", "tongma/adapters/descriptor"}},
-	{library: "github.com/redis/go-redis", rooms: []string{"tongma/gateway/freshness"}},
+	{library: "github.com/redis/go-redis", rooms: []string{"tongma/gateway/freshness", "tongma/gateway/replay"}},
 	{library: "go.opentelemetry.io", rooms: []string{"tongma/gateway/tracing"}},
 	{library: "github.com/expr-lang/expr", rooms: []string{"tongma/adapters/descriptor"}},
 	{library: "github.com/spf13/cobra", rooms: []string{"tongma/cmd/tongma"}},

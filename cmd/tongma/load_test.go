@@ -36,6 +36,8 @@ type liar struct {
 	first atomic.Pointer[func()] // called when somebody is verified
 }
 
+func (l *liar) Systems() []gateway.System { return nil }
+
 func (l *liar) Verify(context.Context, gateway.Call) (*standard.Verification, error) {
 	if f := l.first.Swap(nil); f != nil {
 		(*f)()

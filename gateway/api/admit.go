@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"mime"
 	"strings"
+	"time"
 
 	"tongma/gateway/events"
 	"tongma/gateway/registry"
@@ -108,10 +109,16 @@ func (x *call) identify() error {
 
 // checkTime refuses what is too far from our clock, and what could have been accepted before we started.
 func (x *call) checkTime() error {
-	now, floor := x.began, x.s.cfg.Nonces.Floor(x.head.Rid)
-	if x.head.Time.Sub(now).Abs() <= wire.Skew && x.head.Time.After(floor) {
+	floor := x.s.cfg.Nonces.Floor(x.head.Rid)
+	if x.head.Time.Sub(x.began).Abs() <= wire.Skew && x.head.Time.After(floor) {
 		return nil
 	}
+	return x.refuseTime(floor)
+}
+
+// refuseTime tells our time, and from when on requests are accepted where that is later.
+func (x *call) refuseTime(floor time.Time) error {
+	now := x.began
 	clock := wire.Clock{ServerTime: now.UnixMilli()}
 	if !floor.IsZero() {
 		clock.NotBefore = floor.UnixMilli()
@@ -146,6 +153,10 @@ func (x *call) checkNonce() error {
 	case errors.Is(err, registry.ErrReplayed):
 		x.s.sources.Failed(x.source()) // whoever replays need not be the caller
 		return wire.Refuse(wire.CodeReplay, "")
+	case errors.Is(err, registry.ErrAhead):
+		return x.refuseTime(time.Time{})
+	case errors.Is(err, registry.ErrUnsure): // as every request at the moment: told once, where it is found
+		return wire.Refuse(wire.CodeNonces, "")
 	}
 	events.NoNonce.Tell(x.s.cfg.Log, slog.Any("err", err))
 	return wire.Refuse(wire.CodeNonces, "")

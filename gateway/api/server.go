@@ -48,12 +48,20 @@ type Gateway interface {
 	Operate(ctx context.Context, system string, action wire.Action) error
 }
 
+// Nonces are the nonces of accepted requests: a [*registry.Nonces] remembers those of this node, a [*replay.Nonces] those of all.
+type Nonces interface {
+	// Floor gives the time at or below which nothing is accepted from a caller, the zero time if there is no bound.
+	Floor(caller string) time.Time
+	// Take notes a nonce. Whatever its error is, the request must be refused. It is told apart by those of package registry.
+	Take(caller, nonce string, at time.Time) error
+}
+
 // Config is what a server needs. All of it is required but for Operations.
 type Config struct {
 	ID      string         // the gateway's id; it stands in every signed text
 	Key     *sm.PrivateKey // signs answers, and seals sessions: nodes with the same key honour each other's
 	Parties *registry.Parties
-	Nonces  *registry.Nonces
+	Nonces  Nonces
 	Gateway Gateway
 	// Operations is the record of what operators do. Nil: nothing of theirs is served.
 	Operations *registry.Operations
@@ -143,6 +151,9 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 // ServeHTTP answers one request. Most programs use [Server.Serve], which also sets limits on slow clients.
 // Request-targets that could mean one thing here and another to whoever stands before us are refused before they find a route.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.draining.Load() {
+		w.Header().Set("Connection", "close")
+	}
 	if err := wire.CheckTarget(r.RequestURI); err != nil {
 		s.lost(w, r, err)
 		return
@@ -164,9 +175,12 @@ func serve(h *http.Server, l net.Listener) error {
 	return nil
 }
 
+// Leave makes /readyz say no, and has each connection end with its next answer, so that callers go elsewhere. All calls are answered as before.
+func (s *Server) Leave() { s.draining.Store(true) }
+
 // Shutdown makes /readyz say no on connections that are open, closes the listeners and waits for running calls, at most until ctx
 // ends.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.draining.Store(true)
+	s.Leave()
 	return errors.Join(s.public.Shutdown(ctx), s.metrics.Shutdown(ctx))
 }

@@ -27,6 +27,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// Systems is asked for as the server is made.
+func (f *far) Systems() []gateway.System { return nil }
+
 // far is a real server of the interface, in front of a gateway that answers by the scan's first word.
 type far struct {
 	api.Gateway // whatever else a gateway can do is not called here

@@ -37,12 +37,17 @@ type Config struct {
 	// State is the folder that keeps how far each caller's time had come, so that a restart accepts no replay, and what operators have done,
 	// so that it puts nothing back that they have taken out of service.
 	State string
+	// Grace is for how long a node that is to stop goes on answering while /readyz says no, so that a load balancer sees it first; 0: none.
+	Grace time.Duration
 	// Drain is how long calls under way may take to be answered when the node stops; 0 means 10 s.
 	Drain time.Duration
 	// CacheRecords is how many records the memory holds; 0 means the gateway's default.
 	CacheRecords int
 	// Shared is where this node shares answers and change notices with others of the same gateway; nil: it is the only one.
 	Shared *freshness.SharedConfig
+	// OwnNonces is for nodes that share, but of which a load balancer leads each caller to the same one always: each remembers for itself which
+	// requests it has accepted, and so needs nobody for that.
+	OwnNonces bool
 	// Store is the address of the database, "" for none; see package store.
 	Store string
 	// Evidence is how what was answered is kept in it; nil: it is not.
@@ -99,11 +104,12 @@ func (r *reader) config(cfg *Config, root *yaml.Node) {
 		"id":          r.id(&cfg.ID, "id"),
 		"key":         func(n *yaml.Node) { cfg.Key = r.key(n) },
 		"state":       r.folder(&cfg.State, "state"),
+		"grace":       r.duration(&cfg.Grace, "grace"),
 		"drain":       r.duration(&cfg.Drain, "drain"),
 		"cache": func(n *yaml.Node) {
 			r.members(n, "cache", map[string]func(*yaml.Node){"records": r.whole(&cfg.CacheRecords, "records", 1, 100_000_000)})
 		},
-		"shared":   func(n *yaml.Node) { cfg.Shared = r.shared(n) },
+		"shared":   func(n *yaml.Node) { cfg.Shared = r.shared(cfg, n) },
 		"store":    func(n *yaml.Node) { cfg.Store = r.store(n) },
 		"evidence": func(n *yaml.Node) { evidence = n; cfg.Evidence = r.evidence(n) },
 		"tracing":  keep(&traces),

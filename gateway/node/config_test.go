@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"errors"
 	"log/slog"
 	"os"
@@ -29,6 +30,8 @@ var supplies = sync.OnceValues(func() (map[string][]byte, error) {
 		"gateway.key.pem":         private,
 		"locked.key.pem":          locked,
 		"callers/gate-1.pub.pem":  public,
+		"officer.pub.pem":         public,
+		"secrets/evidence":        bytes.Repeat([]byte("k"), 32),
 		"callers/suishen.pub.pem": public,
 		"callers/ops-1.pub.pem":   public,
 		"secrets/suishen":         []byte("a secret\n"),

@@ -24,6 +24,7 @@ import (
 	"tongma/gateway/events"
 	"tongma/gateway/evidence"
 	"tongma/gateway/registry"
+	"tongma/gateway/replay"
 	"tongma/gateway/store"
 	"tongma/gateway/tracing"
 	"tongma/standard/wire"
@@ -44,11 +45,13 @@ type Node struct {
 	store    *store.Store    // nil: none
 	evidence *evidence.Log   // nil: none
 	tracer   *tracing.Tracer // nil: no traces
+	nonces   *replay.Nonces  // nil: this node has its own
 	gateway  *gateway.Gateway
 	server   *api.Server
 	public   net.Listener
 	metrics  net.Listener // nil: none
 	secure   bool
+	grace    time.Duration
 	drain    time.Duration
 
 	// headroom is never touched, and so takes address space but no memory. What lives in a gateway is small next to what its calls
@@ -73,7 +76,7 @@ func New(cfg *Config) (*Node, error) {
 		logger = newLog(slog.LevelInfo)
 	}
 	logger = events.Seal(logger)
-	n := &Node{secure: cfg.TLS != nil, drain: cmp.Or(cfg.Drain, defaultDrain), headroom: make([]byte, headroomWithin(debug.SetMemoryLimit(-1)))}
+	n := &Node{secure: cfg.TLS != nil, grace: cfg.Grace, drain: cmp.Or(cfg.Drain, defaultDrain), headroom: make([]byte, headroomWithin(debug.SetMemoryLimit(-1)))}
 	if err := n.open(cfg, logger); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
@@ -92,15 +95,15 @@ func (n *Node) open(cfg *Config, logger *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	nonces, err := registry.OpenNonces(filepath.Join(cfg.State, marksFile))
-	if err != nil {
-		return err
-	}
 	operations, err := registry.OpenOperations(filepath.Join(cfg.State, operationsFile), logger)
 	if err != nil {
 		return err
 	}
 	if err := n.openEvidence(cfg, logger, watched); err != nil {
+		return err
+	}
+	nonces, err := n.openNonces(cfg, logger, watched)
+	if err != nil {
 		return err
 	}
 	if err := errors.Join(cfg.showValidity(watched), n.openTracing(cfg, logger, watched)); err != nil {
@@ -111,9 +114,10 @@ func (n *Node) open(cfg *Config, logger *slog.Logger) error {
 	}
 	served := api.Config{
 		ID: cfg.ID, Key: cfg.Key, Parties: parties, Nonces: nonces, Operations: operations, Now: time.Now, Log: logger, Metrics: watched, Tracer: n.tracer,
+		Ready: n.ready,
 	}
 	if n.evidence != nil {
-		gate.Evidence, served.Ready = n.evidence, n.evidence.Ready
+		gate.Evidence = n.evidence
 	}
 	if n.gateway, err = gateway.New(gate); err != nil {
 		return err
@@ -146,6 +150,33 @@ func (n *Node) openEvidence(cfg *Config, logger *slog.Logger, watched prometheus
 		})
 	}
 	return err
+}
+
+// openNonces gives what keeps replays out: what all nodes share, or this one's own.
+func (n *Node) openNonces(cfg *Config, logger *slog.Logger, watched prometheus.Registerer) (api.Nonces, error) {
+	if cfg.Shared == nil || cfg.OwnNonces {
+		return registry.OpenNonces(filepath.Join(cfg.State, marksFile))
+	}
+	c := replay.Config{Redis: *cfg.Shared, Log: logger, Metrics: watched}
+	if n.store != nil && n.store.Kind == store.Postgres {
+		c.Database = n.store.Write
+	}
+	var err error
+	n.nonces, err = replay.Open(c)
+	return n.nonces, err
+}
+
+// ready says why this node can answer nothing at present, nil if it can.
+func (n *Node) ready() error {
+	if n.nonces != nil {
+		if err := n.nonces.Ready(); err != nil {
+			return err
+		}
+	}
+	if n.evidence != nil {
+		return n.evidence.Ready()
+	}
+	return nil
 }
 
 // hold takes out of service again what an operator had taken out before the node ended.
@@ -221,8 +252,9 @@ func (n *Node) MetricsURL() string {
 	return baseURL(n.metrics.Addr().String(), false) + "/metrics"
 }
 
-// Run answers calls until ctx ends. Then /readyz says no, no new connection is taken, and calls under way are answered within the
-// configured time. It returns nil if all of them were, and closes the node in every case. Call it once.
+// Run answers calls until ctx ends. Then /readyz says no, and for the configured grace all is answered as before, so that whoever stands
+// before the node can lead callers elsewhere; after it no new connection is taken, and calls under way are answered within the configured
+// time. It returns nil if all of them were, and closes the node in every case. Call it once.
 func (n *Node) Run(ctx context.Context) error {
 	serving, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -239,6 +271,10 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	<-serving.Done()
 
+	if n.grace > 0 && ctx.Err() != nil {
+		n.server.Leave()
+		time.Sleep(n.grace)
+	}
 	draining, stop := context.WithTimeout(context.WithoutCancel(ctx), n.drain)
 	defer stop()
 	err := n.server.Shutdown(draining)
@@ -253,6 +289,9 @@ func (n *Node) release(ctx context.Context) error {
 	}
 	if n.evidence != nil {
 		errs = append(errs, n.evidence.Close(ctx))
+	}
+	if n.nonces != nil {
+		errs = append(errs, n.nonces.Close())
 	}
 	if n.store != nil {
 		errs = append(errs, n.store.Close())

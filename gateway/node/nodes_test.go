@@ -177,7 +177,7 @@ func startTwins(t *testing.T, redis *redistest.Server, addresses [2]string, chan
 	p := &twins{t: t, town: newTown(), redis: redis, fresh: 1 << 20}
 	dir := sharedFolder(t)
 	for i, address := range addresses {
-		cfg, err := load(t, dir, good+"metrics: 127.0.0.1:0\nshared: {redis: 'redis://"+address+"', secret: {file: secrets/shared}}\n")
+		cfg, err := load(t, dir, good+"metrics: 127.0.0.1:0\nshared: {redis: 'redis://"+address+"', secret: {file: secrets/shared}, nonces: own}\n")
 		if err != nil {
 			t.Fatal(err)
 		}

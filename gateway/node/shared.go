@@ -9,7 +9,7 @@ import (
 )
 
 // shared reads where the nodes of one gateway share what they know.
-func (r *reader) shared(n *yaml.Node) *freshness.SharedConfig {
+func (r *reader) shared(cfg *Config, n *yaml.Node) *freshness.SharedConfig {
 	c := &freshness.SharedConfig{Prefix: freshness.DefaultPrefix}
 	var servers *yaml.Node
 	var user, password string
@@ -17,6 +17,7 @@ func (r *reader) shared(n *yaml.Node) *freshness.SharedConfig {
 		"redis":  func(n *yaml.Node) { servers = n },
 		"user":   func(n *yaml.Node) { user, _ = r.scalar(n, "user") },
 		"secret": func(n *yaml.Node) { c.Secret = r.sharedSecret(n) },
+		"nonces": choice(r, &cfg.OwnNonces, "nonces", map[string]bool{"shared": false, "own": true}),
 		"password": func(n *yaml.Node) {
 			text, _ := r.secret(n, "password")
 			password = string(text)

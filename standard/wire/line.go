@@ -16,5 +16,5 @@ const (
 	LineCache       = "tongma/1 cache"
 	LinePseudonym   = "tongma/1 pseudonym"
 	LineNonce       = "tongma/1 nonce" // names nonces where nodes share them; never sent
-	LineSeal        = "tongma/1 seal" // derives the key that seals session ids; never sent
+	LineSeal        = "tongma/1 seal"  // derives the key that seals session ids; never sent
 )
