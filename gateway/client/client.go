@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -72,10 +73,11 @@ func (c *Client) now() time.Time {
 	return c.config.Now().Add(time.Duration(c.offset.Load()) * time.Millisecond)
 }
 
-// Verify asks for one verification. Every outcome is an answer, so look at the verification's decision, not only at the error.
+// Verify asks for one verification. Every outcome is an answer, so look at the verification's decision, not only at the error. A request with a
+// reference is sent again where a kept connection ends before any of the answer has come.
 func (c *Client) Verify(ctx context.Context, r *standard.Request) (*standard.Verification, error) {
 	v := new(standard.Verification)
-	if err := c.call(ctx, "/v1/verifications", r, v); err != nil {
+	if err := c.call(ctx, "/v1/verifications", r, v, r.Reference != ""); err != nil {
 		return nil, err
 	}
 	return v, nil
@@ -87,6 +89,9 @@ type Item struct {
 	Err          error
 }
 
+// unreferenced says whether the gateway would take the second of two such requests for another one.
+func unreferenced(r *standard.Request) bool { return r == nil || r.Reference == "" }
+
 // VerifyBatch asks for 1 to 50 verifications at once. The items are in the order of the requests.
 func (c *Client) VerifyBatch(ctx context.Context, requests []*standard.Request) ([]Item, error) {
 	body := struct {
@@ -95,7 +100,7 @@ func (c *Client) VerifyBatch(ctx context.Context, requests []*standard.Request) 
 	var answer struct {
 		Items []json.RawMessage `json:"items"`
 	}
-	if err := c.call(ctx, "/v1/verifications/batch", body, &answer); err != nil {
+	if err := c.call(ctx, "/v1/verifications/batch", body, &answer, !slices.ContainsFunc(requests, unreferenced)); err != nil {
 		return nil, err
 	}
 	if len(answer.Items) != len(requests) {
@@ -135,19 +140,19 @@ func (c *Client) Notify(ctx context.Context, n *standard.Notice) (*standard.Noti
 		told.Changes = []standard.Change{} // a heartbeat is written as one
 	}
 	r := new(standard.NoticeReceipt)
-	if err := c.callSM2(ctx, "/v1/changes", told, r); err != nil {
+	if err := c.callSM2(ctx, "/v1/changes", told, r, false); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
 // callSM2 is call for what is signed with SM2 also where there is a session.
-func (c *Client) callSM2(ctx context.Context, target string, body, data any) error {
+func (c *Client) callSM2(ctx context.Context, target string, body, data any, again bool) error {
 	sent, err := json.Marshal(body)
 	if err != nil {
 		return fmt.Errorf("request: %w", err)
 	}
-	answer, err := c.exchange(ctx, nil, target, sent)
+	answer, err := c.exchange(ctx, nil, message{target, sent, again})
 	if err != nil {
 		return err
 	}
@@ -157,8 +162,9 @@ func (c *Client) callSM2(ctx context.Context, target string, body, data any) err
 	return nil
 }
 
-// call makes one call and decodes the answer's data. Where a refusal says how to mend the call, it is mended and made again once.
-func (c *Client) call(ctx context.Context, target string, body, data any) error {
+// call makes one call and decodes the answer's data. Where a refusal says how to mend the call, it is mended and made again once. Again says that
+// the gateway may get it twice.
+func (c *Client) call(ctx context.Context, target string, body, data any, again bool) error {
 	sent, err := json.Marshal(body)
 	if err != nil {
 		return fmt.Errorf("request: %w", err)
@@ -167,13 +173,13 @@ func (c *Client) call(ctx context.Context, target string, body, data any) error 
 	if err != nil {
 		return err
 	}
-	answer, err := c.exchange(ctx, s, target, sent)
+	answer, err := c.exchange(ctx, s, message{target, sent, again})
 	refused, ok := errors.AsType[*RefusedError](err)
 	if ok && s != nil && refused.Code == wire.CodeSession.Code {
 		if s, err = c.renew(ctx, s); err != nil {
 			return err
 		}
-		answer, err = c.exchange(ctx, s, target, sent)
+		answer, err = c.exchange(ctx, s, message{target, sent, again})
 	}
 	if err != nil {
 		return err

@@ -18,4 +18,7 @@
 // [Client.Operate], [Client.State] and [Client.Operations] are for the gateway's operators, and do so too. They are about the one node that
 // answers: where several stand behind one address, give each a client of its own.
 // A clock that is wrong is mended once from what the gateway says.
+//
+// A connection that was kept may have ended at the gateway's side just when it is used again. What may come twice is sent once more then, on a new
+// connection and with a new nonce: verifications with a reference, applications for a session, and what only looks. Anything else is [ErrUnreachable].
 package client

@@ -9,7 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
 	"time"
 
 	"tongma/standard/sm"
@@ -35,10 +38,17 @@ func (r *reply) envelope() (e wire.Envelope, data json.RawMessage, err error) {
 	return e, data, err
 }
 
-// exchange sends a body, signed, and gives the data of the signed answer. After a refusal for the request's time it mends the
+// message is what a call sends.
+type message struct {
+	target string
+	body   []byte
+	again  bool // the gateway may get it twice: that changes nothing, or it knows the second by its reference
+}
+
+// exchange sends a message, signed, and gives the data of the signed answer. After a refusal for the request's time it mends the
 // clock and tries once more; the mended clock is kept only if a signed answer shows that it is right.
-func (c *Client) exchange(ctx context.Context, s *session, target string, body []byte) (json.RawMessage, error) {
-	data, clock, err := c.attempt(ctx, s, target, body, c.now())
+func (c *Client) exchange(ctx context.Context, s *session, m message) (json.RawMessage, error) {
+	data, clock, err := c.persist(ctx, s, m, c.now)
 	if clock == nil {
 		return data, err
 	}
@@ -48,7 +58,7 @@ func (c *Client) exchange(ctx context.Context, s *session, target string, body [
 	if wait > maxWait || !sleep(ctx, wait) {
 		return nil, err
 	}
-	data, _, err = c.attempt(ctx, s, target, body, c.config.Now().Add(offset))
+	data, _, err = c.persist(ctx, s, m, func() time.Time { return c.config.Now().Add(offset) })
 	if refused, ok := errors.AsType[*RefusedError](err); err == nil || ok && refused.Signed {
 		c.offset.Store(offset.Milliseconds())
 	}
@@ -70,13 +80,24 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// persist makes one request, and where its connection had been kept and turns out to have ended, another on a new one. Nobody can tell
+// whether the gateway ended it before the request came or after, so that is for messages alone that may come twice. The second has a nonce of its own.
+func (c *Client) persist(ctx context.Context, s *session, m message, now func() time.Time) (json.RawMessage, *wire.Clock, error) {
+	data, clock, err := c.attempt(ctx, s, m, now())
+	if !m.again || !errors.Is(err, errEnded) || ctx.Err() != nil {
+		return data, clock, err
+	}
+	c.http.CloseIdleConnections() // what else was kept has probably ended too
+	return c.attempt(ctx, s, m, now())
+}
+
 // attempt makes one request. The clock is that of a refusal for the request's time.
-func (c *Client) attempt(ctx context.Context, s *session, target string, body []byte, at time.Time) (json.RawMessage, *wire.Clock, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+target, bytes.NewReader(body))
+func (c *Client) attempt(ctx context.Context, s *session, m message, at time.Time) (json.RawMessage, *wire.Clock, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+m.target, bytes.NewReader(m.body))
 	if err != nil {
 		return nil, nil, fmt.Errorf("request: %w", err)
 	}
-	requestSum, err := c.sign(req, s, target, body, at)
+	requestSum, err := c.sign(req, s, m.target, m.body, at)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -91,8 +112,7 @@ func (c *Client) attempt(ctx context.Context, s *session, target string, body []
 	if err := c.check(r, s, requestSum); err != nil {
 		return nil, nil, err
 	}
-	data, err := r.signed()
-	return data, nil, err
+	return r.signed()
 }
 
 // sign puts the headers and gives the digest of the request text, which the answer must be signed over.
@@ -125,9 +145,20 @@ func (c *Client) sign(req *http.Request, s *session, target string, body []byte,
 	return sm.Sum(text), nil
 }
 
+// errEnded says that a kept connection ended without a byte of the answer.
+var errEnded = errors.New("the connection had been kept, and ended")
+
 func (c *Client) send(req *http.Request) (*reply, error) {
+	var kept, answered atomic.Bool
+	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+		GotConn:              func(conn httptrace.GotConnInfo) { kept.Store(conn.Reused) },
+		GotFirstResponseByte: func() { answered.Store(true) },
+	}))
 	resp, err := c.http.Do(req)
 	if err != nil {
+		if timeout, ok := errors.AsType[net.Error](err); kept.Load() && !answered.Load() && !(ok && timeout.Timeout()) {
+			err = fmt.Errorf("%w: %w", errEnded, err)
+		}
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	defer resp.Body.Close()
@@ -161,16 +192,29 @@ func (c *Client) check(r *reply, s *session, requestSum sm.Digest) error {
 	return nil
 }
 
-// signed reads an answer whose signature is right.
-func (r *reply) signed() (json.RawMessage, error) {
+// signed reads an answer whose signature is right. The clock is that of a refusal for the request's time.
+func (r *reply) signed() (json.RawMessage, *wire.Clock, error) {
 	e, data, err := r.envelope()
 	if err != nil {
-		return nil, fmt.Errorf("answer: %w", err)
+		return nil, nil, fmt.Errorf("answer: %w", err)
 	}
-	if e.Code != wire.CodeOK.Code {
-		return nil, &RefusedError{Code: e.Code, Signed: true, Message: e.Message, RequestID: e.RequestID}
+	if e.Code == wire.CodeOK.Code {
+		return data, nil, nil
 	}
-	return data, nil
+	refused := &RefusedError{Code: e.Code, Signed: true, Message: e.Message, RequestID: e.RequestID}
+	if e.Code != wire.CodeTime.Code {
+		return nil, nil, refused
+	}
+	return nil, clockOf(data), refused
+}
+
+// clockOf reads what a refusal for the time tells; nil if that is no clock.
+func clockOf(data json.RawMessage) *wire.Clock {
+	clock := new(wire.Clock)
+	if err := json.Unmarshal(data, clock); err != nil || clock.ServerTime <= 0 || clock.NotBefore < 0 {
+		return nil
+	}
+	return clock
 }
 
 // unsigned reads a reply that anybody on the way could have made. It can be a refusal, of which the code is taken over and, for
@@ -191,9 +235,5 @@ func (r *reply) unsigned() (*wire.Clock, error) {
 	if code != wire.CodeTime {
 		return nil, refused
 	}
-	clock := new(wire.Clock)
-	if err := json.Unmarshal(data, clock); err != nil || clock.ServerTime <= 0 || clock.NotBefore < 0 {
-		return nil, refused
-	}
-	return clock, refused
+	return clockOf(data), refused
 }

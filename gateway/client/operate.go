@@ -11,7 +11,7 @@ import (
 // knows: look at [Client.State], or do it again, which never harms.
 func (c *Client) Operate(ctx context.Context, o wire.Order) (*wire.SystemState, error) {
 	state := new(wire.SystemState)
-	if err := c.callSM2(ctx, "/v1/admin/systems", o, state); err != nil {
+	if err := c.callSM2(ctx, "/v1/admin/systems", o, state, false); err != nil {
 		return nil, err
 	}
 	return state, nil
@@ -20,7 +20,7 @@ func (c *Client) Operate(ctx context.Context, o wire.Order) (*wire.SystemState, 
 // State gives how all systems and their guards stand on the node that answers.
 func (c *Client) State(ctx context.Context) (*wire.State, error) {
 	state := new(wire.State)
-	if err := c.callSM2(ctx, "/v1/admin/state", struct{}{}, state); err != nil {
+	if err := c.callSM2(ctx, "/v1/admin/state", struct{}{}, state, true); err != nil {
 		return nil, err
 	}
 	return state, nil
@@ -32,7 +32,7 @@ func (c *Client) Operations(ctx context.Context, last int) ([]wire.Operation, er
 		Last int `json:"last"`
 	}{last}
 	var answer wire.Operations
-	if err := c.callSM2(ctx, "/v1/admin/operations", asked, &answer); err != nil {
+	if err := c.callSM2(ctx, "/v1/admin/operations", asked, &answer, true); err != nil {
 		return nil, err
 	}
 	return answer.Operations, nil

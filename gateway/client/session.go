@@ -81,7 +81,7 @@ func (c *Client) apply(ctx context.Context, lifetime time.Duration) (*session, e
 	if err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
-	data, err := c.exchange(ctx, nil, "/v1/sessions", body)
+	data, err := c.exchange(ctx, nil, message{"/v1/sessions", body, true})
 	if err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
