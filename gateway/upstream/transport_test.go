@@ -274,9 +274,7 @@ func TestASecondReplyToOneCallIsNobodysAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	reply := func(body string) string {
-		return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-	}
+	answered := make(chan struct{}, 1) // a call, and that twice
 	serve := func(c net.Conn) {
 		defer c.Close()
 		for in := bufio.NewReader(c); ; {
@@ -284,10 +282,11 @@ func TestASecondReplyToOneCallIsNobodysAnswer(t *testing.T) {
 			if err != nil {
 				return
 			}
-			who := r.URL.Query().Get("who")
-			io.WriteString(c, reply(who))
+			who := reply(r.URL.Query().Get("who"))
+			io.WriteString(c, who)
 			time.Sleep(time.Millisecond)
-			io.WriteString(c, reply(who))
+			io.WriteString(c, who)
+			answered <- struct{}{}
 		}
 	}
 	go func() {
@@ -300,8 +299,8 @@ func TestASecondReplyToOneCallIsNobodysAnswer(t *testing.T) {
 		}
 	}()
 	h := newHost(t, "http://"+l.Addr().String())
-	defer h.Close()
-	for i := range 200 {
+	h.transport.settle = 0 // the test says itself when the second reply has come
+	for i := range 50 {
 		who := strconv.Itoa(i)
 		got, err := h.Send(t.Context(), &adapters.Call{Method: "GET", Target: "/?who=" + who})
 		if err != nil {
@@ -309,6 +308,30 @@ func TestASecondReplyToOneCallIsNobodysAnswer(t *testing.T) {
 		}
 		if string(got.Body) != who {
 			t.Fatalf("asked about %s, answered about %s", who, got.Body)
+		}
+		<-answered
+	}
+}
+
+func TestAConnectionRestsBeforeItsNextCall(t *testing.T) {
+	url, made := counted(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") })
+	for _, c := range []struct {
+		settle time.Duration
+		want   int64
+	}{{time.Hour, 3}, {0, 1}} {
+		h := newHost(t, url)
+		if h.transport.settle != settleTime {
+			t.Fatalf("a connection rests %v, want %v", h.transport.settle, settleTime)
+		}
+		h.transport.settle = c.settle
+		before := made.Load()
+		for range 3 {
+			if _, err := get(h); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := made.Load() - before; n != c.want {
+			t.Errorf("3 calls with a rest of %v: %d connections, want %d", c.settle, n, c.want)
 		}
 	}
 }
