@@ -64,9 +64,10 @@ type Nonces struct {
 	inRedis, inDatabase *crowd[nonce]
 	raising             *crowd[request]
 
-	publishing sync.Mutex // of view
-	swept      time.Duration
+	publishing sync.Mutex    // of view
+	swept      time.Duration // this and the next are of the goroutine that looks who decides
 	held       held
+	down       error // what was told last of why this node cannot decide; nil: it can
 	stop       context.CancelFunc
 	done       sync.WaitGroup
 }
@@ -205,8 +206,11 @@ func (n *Nonces) decides(v *view) bool {
 	return n.holds(v) && (v.epoch == "" || n.redis.Load().epoch == v.epoch)
 }
 
-// errNotSure is why a node is not ready.
-var errNotSure = events.Err("replays cannot be ruled out: neither Redis nor PostgreSQL says whether a nonce is new")
+// Why a node cannot decide.
+const (
+	errNotSure = events.Err("replays cannot be ruled out: neither Redis nor PostgreSQL says whether a nonce is new")
+	errCutOff  = events.Err("this node does not reach the Redis in which the others keep nonces, or it has lost its data")
+)
 
 // Ready says whether this node can tell a new nonce from a used one. It goes on saying so for two seconds in which it cannot, because that is
 // longer than the turn takes to go over on all nodes.

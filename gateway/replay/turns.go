@@ -46,7 +46,11 @@ func (n *Nonces) look(ctx context.Context) (more bool) {
 		h.since = before.since
 	}
 	n.redis.Store(h)
-	if n.sure != nil || epoch == "" {
+	if n.sure != nil {
+		return false
+	}
+	n.report(err)
+	if epoch == "" {
 		return false
 	}
 	n.publish(&view{turn: turn{bounds: bounds{floor: floor, since: floor, until: math.MaxInt64}, epoch: epoch}, asked: asked})
@@ -64,6 +68,17 @@ func (n *Nonces) publish(v *view) {
 	if before == nil || before.epoch != v.epoch {
 		events.NonceTurn.Tell(n.log, slog.String("at", v.place()))
 	}
+}
+
+// report tells once what has begun or ended.
+func (n *Nonces) report(why error) {
+	switch {
+	case why != nil && n.down == nil:
+		events.NonceDoubt.Tell(n.log, slog.Any("err", why))
+	case why == nil && n.down != nil:
+		events.NonceSure.Tell(n.log)
+	}
+	n.down = why
 }
 
 // place is where nonces are kept.
@@ -84,10 +99,16 @@ func (n *Nonces) round(ctx context.Context) (more bool) {
 	case errors.Is(err, sql.ErrNoRows):
 		return n.sure.begin(ctx) == nil
 	case err != nil:
+		n.report(err)
 		return false
 	}
 	v.asked = asked
 	n.publish(v)
+	if n.decides(v) {
+		n.report(nil)
+	} else {
+		n.report(errCutOff)
+	}
 	now = min(now, n.now().UnixMilli()) // one clock that is ahead moves nothing
 	if to, ok := n.successor(v, now); ok {
 		return n.sure.pass(ctx, &v.turn, to, now) == nil
