@@ -147,6 +147,8 @@ var elsewhere = []*wire.Code{
 	wire.CodeSignType,   // TestASessionIsNotAppliedForWithASession
 	wire.CodeSourceRate, // TestASourceThatKeepsFailingIsNotHeard
 	wire.CodeCallerRate, // TestACallerIsHeldToItsRate
+	wire.CodeNoEntry,    // TestAProofIsForWhoAskedAndForThoseWhoWatchAlone
+	wire.CodeAnswered,   // TestARequestIsAnsweredOnce
 }
 
 // testTime is when every station starts.

@@ -152,7 +152,7 @@ func (c *Client) callSM2(ctx context.Context, target string, body, data any, aga
 	if err != nil {
 		return fmt.Errorf("request: %w", err)
 	}
-	answer, err := c.exchange(ctx, nil, message{target, sent, again})
+	answer, err := c.exchange(ctx, nil, message{http.MethodPost, target, sent, again})
 	if err != nil {
 		return err
 	}
@@ -162,25 +162,13 @@ func (c *Client) callSM2(ctx context.Context, target string, body, data any, aga
 	return nil
 }
 
-// call makes one call and decodes the answer's data. Where a refusal says how to mend the call, it is mended and made again once. Again says that
-// the gateway may get it twice.
+// call makes one call and decodes the answer's data. Again says that the gateway may get it twice.
 func (c *Client) call(ctx context.Context, target string, body, data any, again bool) error {
 	sent, err := json.Marshal(body)
 	if err != nil {
 		return fmt.Errorf("request: %w", err)
 	}
-	s, err := c.current(ctx)
-	if err != nil {
-		return err
-	}
-	answer, err := c.exchange(ctx, s, message{target, sent, again})
-	refused, ok := errors.AsType[*RefusedError](err)
-	if ok && s != nil && refused.Code == wire.CodeSession.Code {
-		if s, err = c.renew(ctx, s); err != nil {
-			return err
-		}
-		answer, err = c.exchange(ctx, s, message{target, sent, again})
-	}
+	answer, err := c.inSession(ctx, message{http.MethodPost, target, sent, again})
 	if err != nil {
 		return err
 	}
@@ -188,4 +176,21 @@ func (c *Client) call(ctx context.Context, target string, body, data any, again 
 		return fmt.Errorf("answer: %w", err)
 	}
 	return nil
+}
+
+// inSession is exchange in the session, if there is one. Where a refusal says that it has ended, it is renewed, and the call made again once.
+func (c *Client) inSession(ctx context.Context, m message) (json.RawMessage, error) {
+	s, err := c.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := c.exchange(ctx, s, m)
+	refused, ok := errors.AsType[*RefusedError](err)
+	if ok && s != nil && refused.Code == wire.CodeSession.Code {
+		if s, err = c.renew(ctx, s); err != nil {
+			return nil, err
+		}
+		answer, err = c.exchange(ctx, s, m)
+	}
+	return answer, err
 }

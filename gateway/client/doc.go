@@ -17,6 +17,8 @@
 // [Client.Notify] is for platforms: it tells of changes in their own systems, and signs with SM2 always.
 // [Client.Operate], [Client.State] and [Client.Operations] are for the gateway's operators, and do so too. They are about the one node that
 // answers: where several stand behind one address, give each a client of its own.
+// [Client.Prove] gives the proof of an answer. [Client.Ask] and [Client.AskedState] are for platforms whose travellers want to know what was recorded about
+// them; [Client.DayKeys], [Client.Search], [Client.Asked] and [Client.AnswerAsked] for the privacy officer. What needs their private keys, they do themselves.
 // A clock that is wrong is mended once from what the gateway says.
 //
 // A connection that was kept may have ended at the gateway's side just when it is used again. What may come twice is sent once more then, on a new

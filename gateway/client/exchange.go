@@ -40,9 +40,10 @@ func (r *reply) envelope() (e wire.Envelope, data json.RawMessage, err error) {
 
 // message is what a call sends.
 type message struct {
+	method string
 	target string
-	body   []byte
-	again  bool // the gateway may get it twice: that changes nothing, or it knows the second by its reference
+	body   []byte // of a POST
+	again  bool   // the gateway may get it twice: that changes nothing, or it knows the second by its reference
 }
 
 // exchange sends a message, signed, and gives the data of the signed answer. After a refusal for the request's time it mends the
@@ -93,7 +94,7 @@ func (c *Client) persist(ctx context.Context, s *session, m message, now func() 
 
 // attempt makes one request. The clock is that of a refusal for the request's time.
 func (c *Client) attempt(ctx context.Context, s *session, m message, at time.Time) (json.RawMessage, *wire.Clock, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+m.target, bytes.NewReader(m.body))
+	req, err := c.request(ctx, m)
 	if err != nil {
 		return nil, nil, fmt.Errorf("request: %w", err)
 	}
@@ -113,6 +114,22 @@ func (c *Client) attempt(ctx context.Context, s *session, m message, at time.Tim
 		return nil, nil, err
 	}
 	return r.signed()
+}
+
+// request makes what a message is sent in.
+func (c *Client) request(ctx context.Context, m message) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, m.method, c.base+m.target, bytes.NewReader(m.body))
+	if err != nil {
+		return nil, err
+	}
+	if m.method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/json")
+		return req, nil
+	}
+	// By itself net/http sends a GET again when a kept connection has ended, with the nonce that it had. It does not if there is a body that
+	// can be read but once, be it an empty one.
+	req.Body, req.GetBody = io.NopCloser(bytes.NewReader(nil)), nil
+	return req, nil
 }
 
 // sign puts the headers and gives the digest of the request text, which the answer must be signed over.
@@ -140,7 +157,6 @@ func (c *Client) sign(req *http.Request, s *session, target string, body []byte,
 		}
 	}
 	head.Put(req.Header)
-	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept-Encoding", "identity") // the signature is over the body as sent
 	return sm.Sum(text), nil
 }

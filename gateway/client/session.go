@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"time"
 
 	"tongma/standard/wire"
@@ -81,7 +82,7 @@ func (c *Client) apply(ctx context.Context, lifetime time.Duration) (*session, e
 	if err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
-	data, err := c.exchange(ctx, nil, message{"/v1/sessions", body, true})
+	data, err := c.exchange(ctx, nil, message{http.MethodPost, "/v1/sessions", body, true})
 	if err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}

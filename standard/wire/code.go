@@ -41,13 +41,15 @@ var (
 	CodeService = &Code{"40301", 403, "service", "无权调用此服务", "this service is not granted to the caller", "ask the gateway's operator for the role, or apply for a session with the service"}
 	CodePurpose = &Code{"40302", 403, "purpose", "未获准用于此目的", "this purpose is not granted to the caller", "give a purpose from the granted list"}
 
-	CodeOwner = &Code{"40303", 403, "not_own_system", "不是该参与方的健康码系统", "the system is not the caller's own", "tell changes of your own system; the gateway's operator says whose it is"}
+	CodeOwner = &Code{"40303", 403, "not_own_system", "不是该参与方的健康码系统", "the system is not the caller's own", "name a system of your own; the gateway's operator says whose it is"}
 
-	CodeRoute  = &Code{"40401", 404, "route", "没有这个接口", "no such interface", "see /openapi.yaml"}
-	CodeMethod = &Code{"40501", 405, "method", "此接口不支持该方法", "the interface does not have this method", "see the Allow header"}
+	CodeRoute   = &Code{"40401", 404, "route", "没有这个接口", "no such interface", "see /openapi.yaml"}
+	CodeNoEntry = &Code{"40402", 404, "no_entry", "没有这条存证，或已不再保存", "there is no such entry in the evidence, or it is not kept any more", "give the id of a verification or request of your own"}
+	CodeMethod  = &Code{"40501", 405, "method", "此接口不支持该方法", "the interface does not have this method", "see the Allow header"}
 
 	CodeReference = &Code{"40901", 409, "reference", "同一业务号已用于不同的请求", "the reference was used with another body", "take a new reference for a new request"}
-	CodeTooLarge  = &Code{"41301", 413, "too_large", "请求体过大", "the body is too large", "split it: 64 KiB a call, 256 KiB a change notice; if everything has changed, say all"}
+	CodeAnswered  = &Code{"40902", 409, "answered", "该申请已有答复", "the request has been answered already", "see who has answered it: list all requests"}
+	CodeTooLarge  = &Code{"41301", 413, "too_large", "请求体过大", "the body is too large", "split it: 64 KiB a call, 256 KiB a change notice or the answer to a traveller's request; if everything has changed, say all"}
 	CodeCrowded   = &Code{"41302", 413, "too_many_changes", "变更超过1000条", "more than 1,000 changes in one notice", "send several notices, numbered one by one; if everything has changed, say all"}
 	CodeMedia     = &Code{"41501", 415, "media_type", "媒体类型须为application/json", "the media type is not application/json", "send Content-Type: application/json"}
 	CodeCoding    = &Code{"41502", 415, "content_coding", "不接受压缩等内容编码", "content codings are not accepted", "send the body as it is, without Content-Encoding"}
@@ -61,7 +63,7 @@ var (
 	CodeOverloaded = &Code{"50303", 503, "overloaded", "网关过载", "the gateway is overloaded", "wait as long as Retry-After says"}
 	CodeFeed       = &Code{"50304", 503, "feed", "变更通知未能送达所有节点", "the notice could not be given to every node", "wait as long as Retry-After says, then send the same notice with the same seq"}
 	CodeRecord     = &Code{"50305", 503, "record", "操作无法记录，未执行", "the operation cannot be recorded, so it was not done", "have the gateway's state folder mended, its log says what is wrong; then repeat it"}
-	CodeEvidence   = &Code{"50306", 503, "evidence", "核验结果无法存证，因此未作答", "the answer cannot be kept in the evidence, so it was not given", "ask again after Retry-After, at another node if there is one; the gateway's log says what is wrong"}
+	CodeEvidence   = &Code{"50306", 503, "evidence", "存证不可用，因此未作答", "the evidence cannot be kept or read at present, so nothing is answered", "ask again after Retry-After, at another node if there is one; the gateway's log says what is wrong"}
 )
 
 // Codes is the table of return codes, in order.
@@ -71,7 +73,7 @@ var Codes = []*Code{
 	CodeSubject, CodeRegion, CodeDocument, CodeSystem, CodeField, CodeFuture,
 	CodeUnsigned, CodeCaller, CodeTime, CodeSignature, CodeReplay, CodeSession, CodeSignType,
 	CodeService, CodePurpose, CodeOwner,
-	CodeRoute, CodeMethod, CodeReference, CodeTooLarge, CodeCrowded, CodeMedia, CodeCoding,
+	CodeRoute, CodeNoEntry, CodeMethod, CodeReference, CodeAnswered, CodeTooLarge, CodeCrowded, CodeMedia, CodeCoding,
 	CodeSourceRate, CodeCallerRate,
 	CodeInternal, CodeNonces, CodeDraining, CodeOverloaded, CodeFeed, CodeRecord, CodeEvidence,
 }

@@ -25,6 +25,11 @@
 //
 // [Action] and [Operation] are what an operator has a gateway do about a system, and how the gateway records it.
 //
+// # Evidence
+//
+// [Search] is what the privacy officer asks of the evidence, and [SubjectAsk] what a traveller asks for through their platform. The officer's private
+// key stays with the officer: days' keys and requests come sealed to it, and what answers a request is sealed to the platform.
+//
 // # Refusals
 //
 // Every function here that judges a request returns a *[Refusal]; its [Code] is a row of [Codes] and fixes the HTTP status.

@@ -33,6 +33,7 @@ const (
 	NonceLife = 360 * time.Second // how long a nonce is remembered: twice the skew, so that it outlives its request's time
 	MaxBody   = 64 << 10          // bytes of a request's body
 	MaxNotice = 256 << 10         // bytes of the body of a change notice
+	MaxAnswer = 256 << 10         // bytes of the body of an answer to a traveller's request
 )
 
 const (

@@ -1,10 +1,7 @@
 package wire
 
 import (
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"tongma/standard"
 )
@@ -32,10 +29,7 @@ const MaxOperations = 500
 const MaxReason = 200
 
 // ValidReason says whether text can stand as a reason: 1 to [MaxReason] characters that can be shown, on one line, with no space outside.
-func ValidReason(text string) bool {
-	return text != "" && utf8.ValidString(text) && utf8.RuneCountInString(text) <= MaxReason && strings.TrimSpace(text) == text &&
-		!strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
-}
+func ValidReason(text string) bool { return ValidLine(text, MaxReason) }
 
 // Order is what an operator asks for: an action on a system, and why.
 type Order struct {
