@@ -108,7 +108,7 @@ do not exist. It prints what to type next.`,
 	root.SetCompletionCommandGroupID("build")
 	for group, commands := range map[string][]*cobra.Command{
 		"run":   {demoCommand(), serveCommand(), opsCommand(), storeCommand(), sandboxCommand()},
-		"ask":   {verifyCommand(), changesCommand(), loadCommand(), standardCommand(), versionCommand()},
+		"ask":   {verifyCommand(), evidenceCommand(), changesCommand(), loadCommand(), standardCommand(), versionCommand()},
 		"build": {adapterCommand(), keysCommand()},
 	} {
 		for _, c := range commands {

@@ -44,11 +44,16 @@ a command line others could see it.
 	}
 	cmd.AddCommand(storeStatusCommand(f), storeBackupCommand(f), storeRestoreCommand(f), storeMigrateCommand(f))
 	for _, c := range cmd.Commands() {
-		c.Flags().StringVar(&f.url, "store", "", "the database's `URL`, without a password")
-		c.Flags().StringVar(&f.file, "store-file", "", "the database's URL is in `FILE`")
+		f.on(c)
 		c.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	}
 	return cmd
+}
+
+// on gives a command the flags that say which store.
+func (f *storeFlags) on(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.url, "store", "", "the database's `URL`, without a password")
+	cmd.Flags().StringVar(&f.file, "store-file", "", "the database's URL is in `FILE`")
 }
 
 // where is the URL of the store.
@@ -170,21 +175,29 @@ the keys is over.`,
 	}
 }
 
-// backupTo makes the file: when its name is there, all of it is on disk.
-func backupTo(ctx context.Context, s *store.Store, path string) (*store.Contents, error) {
-	partial, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.partial") // for its owner alone
+// backupTo makes the file of a backup.
+func backupTo(ctx context.Context, s *store.Store, path string) (c *store.Contents, err error) {
+	err = writeWholeNew(path, func(w io.Writer) error {
+		c, err = s.Backup(ctx, w)
+		return err
+	})
+	return c, err
+}
+
+// writeWholeNew makes a new file, for its owner alone: when its name is there, all of it is on disk.
+func writeWholeNew(path string, write func(io.Writer) error) error {
+	partial, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.partial")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer os.Remove(partial.Name())
-	c, err := s.Backup(ctx, partial)
-	if err = errors.Join(err, partial.Sync(), partial.Close()); err != nil {
-		return nil, err
+	if err := errors.Join(write(partial), partial.Sync(), partial.Close()); err != nil {
+		return err
 	}
 	if err := os.Link(partial.Name(), path); err != nil { // unlike a rename it overwrites nothing
-		return nil, err
+		return err
 	}
-	return c, syncFolder(filepath.Dir(path))
+	return syncFolder(filepath.Dir(path))
 }
 
 func syncFolder(path string) error {
