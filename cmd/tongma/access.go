@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/spf13/cobra"
 
 	"tongma/gateway/client"
 )
@@ -27,7 +30,7 @@ type access struct {
 // maxAccess bounds an access file, in bytes.
 const maxAccess = 16 << 10
 
-const accessHint = `it is {"gateway": {"url", "id", "publicKey": FILE}, "caller": {"id", "key", "privateKey": FILE}}; ` + "`tongma demo` writes one: operator.json"
+const accessHint = `it is {"gateway": {"url", "id", "publicKey": FILE}, "caller": {"id", "key", "privateKey": FILE}}; ` + "`tongma demo` writes some, such as operator.json"
 
 // readAccess reads an access file. A member that it should not have is an error, because a misspelt one would be missed otherwise.
 func readAccess(path string) (*access, error) {
@@ -36,7 +39,7 @@ func readAccess(path string) (*access, error) {
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, misuse("start `tongma demo`, which writes demo/operator.json, or name another with --as FILE", "%w", err)
+		return nil, misuse("start `tongma demo`, which writes demo/"+filepath.Base(path)+", or name another with --as FILE", "%w", err)
 	}
 	a := new(access)
 	if err := json.Unmarshal(data, a, json.RejectUnknownMembers(true)); err != nil {
@@ -78,5 +81,56 @@ func (a *access) client(passwordFile string) (*client.Client, error) {
 
 // failed gives what went wrong with a call its exit code and a hint.
 func (a *access) failed(err error) error {
-	return unanswered(err, a.Gateway.PublicKey, fmt.Sprintf("is the gateway at %s running? `tongma ops log` tells what it has done", a.Gateway.URL))
+	return unanswered(err, a.Gateway.PublicKey, fmt.Sprintf("is the gateway at %s running?", a.Gateway.URL))
+}
+
+// callFlags are the flags of commands that call a gateway as somebody.
+type callFlags struct {
+	dir, as, password, lang string
+	json                    bool
+
+	own string // the file in the demo's folder that is read without --as
+}
+
+// on gives a command the flags.
+func (f *callFlags) on(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.dir, "dir", defaultDir, "the demo's folder `DIR`")
+	cmd.Flags().StringVar(&f.as, "as", "", "the `FILE` that says which gateway to call, and as whom (default "+f.own+" of --dir)")
+	cmd.Flags().StringVar(&f.password, "password-file", "", "the private key's password is in `FILE`")
+	langFlag(cmd, &f.lang)
+	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
+}
+
+// file is where the flags say which gateway to call, and as whom.
+func (f *callFlags) file() string {
+	if f.as != "" {
+		return f.as
+	}
+	return filepath.Join(f.dir, f.own)
+}
+
+// connect makes the client that the flags ask for.
+func (f *callFlags) connect() (*client.Client, *access, error) {
+	if err := checkLang(f.lang); err != nil {
+		return nil, nil, err
+	}
+	a, err := readAccess(f.file())
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := a.client(f.password)
+	return c, a, err
+}
+
+// langFlag gives a command --lang.
+func langFlag(cmd *cobra.Command, lang *string) {
+	cmd.Flags().StringVar(lang, "lang", spoken(), "`LANGUAGE`: zh or en")
+	mustComplete(cmd, "lang", languages)
+}
+
+func checkLang(lang string) error {
+	if !slices.Contains(languages, lang) {
+		return misuse("--lang zh or --lang en", "--lang is one of %s", strings.Join(languages, ", "))
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,8 +22,20 @@ const (
 	gatewayPubFile  = "gateway.pub.pem"
 	stateFolder     = "state"
 
-	operatorFile    = "operator.json"
+	// What a command reads that calls the demo's gateway as one of these.
+	callerFile   = "caller.json"
+	platformFile = "platform.json"
+	operatorFile = "operator.json"
+	privacyFile  = "privacy.json"
+
 	operatorKeyFile = "operator.key.pem"
+	privacyKeyFile  = "privacy.key.pem" // signs the privacy officer's calls
+	officerKeyFile  = "officer.key.pem" // unseals what is sealed to the privacy officer; no gateway ever has it
+	officerPubFile  = "officer.pub.pem"
+
+	// In the state folder.
+	demoStoreFile  = "tongma.db"
+	demoSecretFile = "evidence.secret"
 
 	defaultDir = "demo"
 )
@@ -36,9 +49,12 @@ type demoInfo struct {
 	Caller   demoParty         `json:"caller"`
 	Platform demoParty         `json:"platform"` // runs all systems
 	Operator demoParty         `json:"operator"`
+	Privacy  demoParty         `json:"privacy"`         // the privacy officer
 	Systems  []string          `json:"systems"`         // those that the gateway can ask
 	Sandbox  map[string]string `json:"sandbox"`         // each system's backend; empty where the backends are elsewhere
 	Admin    string            `json:"admin,omitempty"` // where the sandbox takes faults
+	Log      string            `json:"log,omitempty"`   // of evidence; "": none is kept
+	Store    string            `json:"store,omitempty"` // where it is kept
 }
 
 // demoParty is one whom the demo's gateway knows.
@@ -67,15 +83,24 @@ func noDemo(dir string, err error) error {
 	return misuse("start `tongma demo --dir "+dir+"` in another terminal, or name its folder with --dir", "%w", err)
 }
 
-// write puts demo.json into place.
-func (d *demoInfo) write(dir string) error { return writeWhole(filepath.Join(dir, demoFile), d) }
-
-// writeOperator puts into place what `tongma ops` needs to call this demo.
-func (d *demoInfo) writeOperator(dir string) error {
-	var a access
-	a.Gateway.URL, a.Gateway.ID, a.Gateway.PublicKey = d.Gateway.URL, d.Gateway.ID, gatewayPubFile
-	a.Caller.ID, a.Caller.Key, a.Caller.PrivateKey = d.Operator.ID, d.Operator.Key, operatorKeyFile
-	return writeWhole(filepath.Join(dir, operatorFile), &a)
+// write puts demo.json into place, and what commands need to call this demo as somebody.
+func (d *demoInfo) write(dir string) error {
+	var errs []error
+	for _, p := range []struct {
+		file, key string
+		who       demoParty
+	}{
+		{callerFile, callerKeyFile, d.Caller},
+		{platformFile, platformKeyFile, d.Platform},
+		{operatorFile, operatorKeyFile, d.Operator},
+		{privacyFile, privacyKeyFile, d.Privacy},
+	} {
+		var a access
+		a.Gateway.URL, a.Gateway.ID, a.Gateway.PublicKey = d.Gateway.URL, d.Gateway.ID, gatewayPubFile
+		a.Caller.ID, a.Caller.Key, a.Caller.PrivateKey = p.who.ID, p.who.Key, p.key
+		errs = append(errs, writeWhole(filepath.Join(dir, p.file), &a))
+	}
+	return errors.Join(append(errs, writeWhole(filepath.Join(dir, demoFile), d))...)
 }
 
 // writeWhole writes a file of JSON as a whole, so that nobody reads half of it.
@@ -160,6 +185,25 @@ func keepKey(path string) (*sm.PrivateKey, error) {
 		return nil, err
 	}
 	return key, writeKey(path, key, nil)
+}
+
+// keepPublic writes the public key of a private one beside it.
+func keepPublic(path string, key *sm.PublicKey) error {
+	pem, err := key.MarshalPEM()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, pem, 0o644)
+}
+
+// keepSecret reads the secret at path, or makes one there that only its owner may read.
+func keepSecret(path string) ([]byte, error) {
+	secret, err := os.ReadFile(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return secret, err
+	}
+	secret = []byte(rand.Text() + rand.Text())
+	return secret, writeNew(path, secret, 0o600)
 }
 
 // writeKey writes a private key into a new file that only its owner may read. It never overwrites one.

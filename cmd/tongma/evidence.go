@@ -1,9 +1,6 @@
 package main
 
 import (
-	"slices"
-	"strings"
-
 	"github.com/spf13/cobra"
 
 	"tongma/standard/proof"
@@ -28,20 +25,6 @@ changed, dropped or put in later. Nobody needs the gateway to check it: its publ
 	}
 	cmd.AddCommand(evidenceVerifyCommand(), evidenceExportCommand())
 	return cmd
-}
-
-// langFlag gives a command --lang.
-func langFlag(cmd *cobra.Command, lang *string) {
-	*lang = spoken()
-	cmd.Flags().StringVar(lang, "lang", *lang, "`LANGUAGE`: zh or en")
-	mustComplete(cmd, "lang", languages)
-}
-
-func checkLang(lang string) error {
-	if !slices.Contains(languages, lang) {
-		return misuse("--lang zh or --lang en", "--lang is one of %s", strings.Join(languages, ", "))
-	}
-	return nil
 }
 
 // gatewayKeys reads the public keys whose signatures count.

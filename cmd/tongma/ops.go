@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -26,13 +25,10 @@ import (
 const opsPatience = 15 * time.Second
 
 // opsFlags are the flags that all of ops have.
-type opsFlags struct {
-	dir, as, password, lang string
-	json                    bool
-}
+type opsFlags struct{ callFlags }
 
 func opsCommand() *cobra.Command {
-	f := &opsFlags{lang: spoken()}
+	f := &opsFlags{callFlags{own: operatorFile}}
 	cmd := &cobra.Command{
 		Use:   "ops",
 		Short: "Take systems out of service and put them back",
@@ -73,37 +69,6 @@ EXIT STATUS
 		f.on(c)
 	}
 	return cmd
-}
-
-// on gives a command the flags.
-func (f *opsFlags) on(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.dir, "dir", defaultDir, "the demo's folder `DIR`")
-	cmd.Flags().StringVar(&f.as, "as", "", "the `FILE` that says which gateway to call, and as whom (default operator.json of --dir)")
-	cmd.Flags().StringVar(&f.password, "password-file", "", "the private key's password is in `FILE`")
-	cmd.Flags().StringVar(&f.lang, "lang", f.lang, "`LANGUAGE`: zh or en")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
-	mustComplete(cmd, "lang", languages)
-}
-
-// file is where the flags say which gateway to call, and as whom.
-func (f *opsFlags) file() string {
-	if f.as != "" {
-		return f.as
-	}
-	return filepath.Join(f.dir, operatorFile)
-}
-
-// connect makes the client that the flags ask for.
-func (f *opsFlags) connect() (*client.Client, *access, error) {
-	if !slices.Contains(languages, f.lang) {
-		return nil, nil, misuse("--lang zh or --lang en", "--lang is one of %s", strings.Join(languages, ", "))
-	}
-	a, err := readAccess(f.file())
-	if err != nil {
-		return nil, nil, err
-	}
-	c, err := a.client(f.password)
-	return c, a, err
 }
 
 func opsListCommand(f *opsFlags) *cobra.Command {

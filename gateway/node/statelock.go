@@ -12,7 +12,8 @@ import (
 // lockFile in Config.State is locked for as long as a node runs. It has nothing in it, and stays.
 const lockFile = "node.lock"
 
-var errStateTaken error = events.Err("another process has this state folder, such as a gateway that runs with the same configuration or has not ended yet: " +
+// ErrStateTaken is the error of [New] where another process has the state folder.
+var ErrStateTaken error = events.Err("another process has this state folder, such as a gateway that runs with the same configuration or has not ended yet: " +
 	"end that one, or give this one a state folder of its own (state:)")
 
 // lockState keeps a state folder from two nodes at once, which would each take the other's records for spoilt and its callers' requests for new.

@@ -49,7 +49,7 @@ func TestAStateFolderIsOneNodesAlone(t *testing.T) {
 		t.Error("two nodes have one state folder")
 		err = second.Close()
 	}
-	if !errors.Is(err, errStateTaken) || !strings.Contains(err.Error(), cfg.State) {
+	if !errors.Is(err, ErrStateTaken) || !strings.Contains(err.Error(), cfg.State) {
 		t.Errorf("the second one: %v", err)
 	}
 	if diff := cmp.Diff(before, files(t, cfg.State)); diff != "" {

@@ -14,7 +14,7 @@ func lock(f *os.File) error {
 		switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
 		case errors.Is(err, syscall.EINTR):
 		case errors.Is(err, syscall.EWOULDBLOCK):
-			return errStateTaken
+			return ErrStateTaken
 		default:
 			return err
 		}
