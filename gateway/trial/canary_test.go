@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,10 +30,13 @@ import (
 	"tongma/adapters"
 	"tongma/conformance/sandbox"
 	"tongma/gateway/client"
+	"tongma/gateway/evidence"
 	"tongma/gateway/node"
 	"tongma/gateway/registry"
+	"tongma/gateway/store"
 	"tongma/gateway/tracing"
 	"tongma/standard"
+	"tongma/standard/proof"
 	"tongma/standard/sm"
 	"tongma/standard/wire"
 )
@@ -220,6 +224,7 @@ type cage struct {
 	box       *sandbox.Sandbox
 	node      *node.Node
 	cfg       *node.Config
+	officer   *sm.PrivateKey // of privacy
 	client    *client.Client
 	log       paper
 	spans     paper    // as a collector gets them: protobuf, in which texts stand as they are
@@ -252,6 +257,9 @@ func openCage(t *testing.T, repeat func(http.ResponseWriter, string)) *cage {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if c.officer, err = sm.GenerateKey(); err != nil {
+		t.Fatal(err)
+	}
 	all, err := node.Builtin()
 	if err != nil {
 		t.Fatal(err)
@@ -261,13 +269,14 @@ func openCage(t *testing.T, repeat func(http.ResponseWriter, string)) *cage {
 	own := &careless{}
 	own.turn.Store(cages.Add(1))
 	c.cfg = &node.Config{
+		Store: "sqlite:" + filepath.Join(t.TempDir(), "store.db"), Evidence: &node.Evidence{Log: "canary", Officer: c.officer.Public(), Secret: bytes.Repeat([]byte{7}, 32)},
 		Listen: "127.0.0.1:0", Metrics: "127.0.0.1:0", ID: "gw", Key: key, State: t.TempDir(), Drain: 5 * time.Second,
 		Log:      slog.New(slog.NewJSONHandler(&c.log, &slog.HandlerOptions{AddSource: true, Level: slog.LevelDebug})),
 		Tracing:  &tracing.Config{Endpoint: collector.URL, Sample: 1, Trust: []string{canaryParty}, Send: c.box.Systems()},
 		Dialects: append(all, own), Systems: map[string]node.System{"careless": {Endpoint: "http://127.0.0.1:1"}},
 		Callers: []registry.Party{{
 			ID: canaryParty, KeyID: "k", Key: key.Public(), Purposes: []string{registry.AllPurposes},
-			Roles:   standard.RolesOf(standard.RoleOfficer, standard.RolePlatform, standard.RoleMedical, standard.RoleOperator),
+			Roles:   standard.RolesOf(standard.RoleOfficer, standard.RolePlatform, standard.RoleMedical, standard.RoleOperator, standard.RolePrivacy),
 			Systems: append(c.box.Systems(), "careless"),
 		}},
 	}
@@ -442,7 +451,7 @@ func (c *cage) tells() {
 
 // search reads all that the node has shown and written.
 func (c *cage) search() {
-	written := map[string]string{"the log": c.log.String(), "the spans": c.spans.String()}
+	written := map[string]string{"the log": c.log.String(), "the spans": c.spans.String(), "the dashboard": c.deployed("grafana/tongma.json"), "the alerts": c.deployed("alerts/tongma.yml")}
 	for _, span := range []string{"call", "recognise", "memory", "flight", "guard", "backend", "tongma.system", canaryParty} {
 		if !strings.Contains(written["the spans"], span) {
 			c.t.Errorf("there is no span with %s, so that nothing is proven about it", span)
@@ -465,6 +474,105 @@ func (c *cage) search() {
 	for where, text := range written {
 		for _, what := range found(text, c.seen) {
 			c.t.Errorf("%s: %s", where, what)
+		}
+	}
+}
+
+// deployed reads a file that operators watch a node with.
+func (c *cage) deployed(name string) string {
+	text, err := os.ReadFile("../../deploy/" + name)
+	if err != nil {
+		c.t.Error(err)
+	}
+	return string(text)
+}
+
+// searchStore reads the pages of the database, with what is left there of what was overwritten, the exports, and the keys of the days.
+func (c *cage) searchStore() {
+	ctx := context.Background()
+	s, err := store.OpenAsIs(ctx, c.cfg.Store)
+	if err != nil {
+		c.t.Error(err)
+		return
+	}
+	defer s.Close()
+	var export bytes.Buffer
+	if err := evidence.NewReader(s).Export(ctx, &export, c.cfg.Evidence.Log, evidence.Range{}); err != nil {
+		c.t.Error(err)
+	}
+	written := map[string]string{"the export": export.String()}
+	pages, err := filepath.Glob(strings.TrimPrefix(c.cfg.Store, "sqlite:") + "*")
+	if err != nil || len(pages) == 0 {
+		c.t.Errorf("no database: %v", err)
+	}
+	for _, path := range pages {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			c.t.Error(err)
+		}
+		written[path] = string(data)
+	}
+	days := c.days(s, written)
+	if entries, canarys := c.entries(&export, days, written); entries < 100 || canarys == 0 {
+		c.t.Errorf("%d entries, %d of them of the canary, prove little", entries, canarys)
+	}
+	unsaid := slices.DeleteFunc(slices.Clone(c.seen), func(s string) bool { return s == canarySite }) // where somebody asks is in the evidence
+	for where, text := range written {
+		for _, what := range found(text, unsaid) {
+			c.t.Errorf("%s: %s", where, what)
+		}
+	}
+}
+
+// days opens the days' keys as the officer, and adds what is sealed there.
+func (c *cage) days(s *store.Store, written map[string]string) (all []*proof.Day) {
+	rows, err := s.Read.Query("SELECT day, part, sealed FROM day_keys")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var k evidence.DayKey
+		if err := rows.Scan(&k.Day, &k.Part, &k.Sealed); err != nil {
+			c.t.Fatal(err)
+		}
+		text, err := c.officer.Decrypt(k.Sealed)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		written["what is sealed of "+k.Day] = string(text)
+		day, err := k.Open(c.officer)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		all = append(all, day)
+	}
+	if err := rows.Err(); err != nil || len(all) == 0 {
+		c.t.Errorf("no day has a key: %v", err)
+	}
+	return all
+}
+
+// entries adds each entry of an export, and says how many there are, and how many of them are the canary's to whoever has the keys of the days.
+func (c *cage) entries(export io.Reader, days []*proof.Day, written map[string]string) (all, canarys int) {
+	r, err := proof.NewReader(export, proof.KeysOf(c.cfg.Key.Public()))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for {
+		block, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return all, canarys
+		}
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		for _, e := range block.Entries {
+			all++
+			written[fmt.Sprintf("entry %d", all)] = fmt.Sprintf("%+v", e)
+			if slices.ContainsFunc(days, func(d *proof.Day) bool { return e.Holder == d.Holder("01", canaryNumber) }) {
+				canarys++
+			}
 		}
 	}
 }
