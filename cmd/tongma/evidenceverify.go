@@ -123,6 +123,7 @@ type checkedProof struct {
 	Of     uint32      `json:"of"`
 	Signed time.Time   `json:"signed"`
 	Key    string      `json:"key"`
+	Head   string      `json:"head"`               // SM3
 	Answer *bool       `json:"isAnswer,omitempty"` // whether that of --answer is the one
 	In     string      `json:"in,omitempty"`       // the export that has its group, too
 
@@ -258,7 +259,7 @@ func (c *checker) proof(f *checkedFile, data []byte) {
 		f.fault(fault{Error: err.Error()})
 		return
 	}
-	f.Proof = &checkedProof{Entry: showEntry(entry), Log: head.Log, Group: head.Group, Number: p.Number, Of: head.Count, Signed: head.At, Key: head.Key, entry: entry}
+	f.Proof = showProof(p, entry, head)
 	if c.answer != nil {
 		is := isAnswer(entry, c.answer)
 		f.Proof.Answer = &is
@@ -442,7 +443,7 @@ func (p evidencePage) checked(f *checkedFile) {
 
 func (p evidencePage) proof(c *checkedProof) {
 	rows := append(p.entry(c.entry),
-		labelled{"所在", "place", fmt.Sprintf(p.say("日志 %s，第 %d 组，%d 条中的第 %d 条", "log %s, group %d, of its %d entries number %d"), c.Log, c.Group, c.Of, c.Number+1)},
+		labelled{"所在", "place", fmt.Sprintf(p.say("日志 %s，第 %d 组，第 %d 条，共 %d 条", "log %s, group %d, entry %d of %d"), c.Log, c.Group, c.Number+1, c.Of)},
 		labelled{"签名", "signed", join("  ", moment(c.Signed), p.say("密钥 ", "by key ")+c.Key)})
 	if c.Answer != nil && *c.Answer {
 		rows = append(rows, labelled{"应答", "answer", p.say("与所给应答一致", "it is the one that you have")})
@@ -458,6 +459,10 @@ func (p evidencePage) export(e *checkedExport) {
 	if e.Hashes > 0 {
 		entries += fmt.Sprintf(p.say("；另有 %s 条仅存哈希", ", and of %s more their hashes, because they were given up"), digits(float64(e.Hashes)))
 	}
+	groups := fmt.Sprintf(p.say("第 %d 至 %d 组", "%d to %d"), e.From, e.To-1)
+	if all := e.To - e.From; e.Groups < all {
+		groups += fmt.Sprintf(p.say("，其中仅 %s 组成立", ", of which %s hold"), digits(float64(e.Groups)))
+	}
 	before := ""
 	switch {
 	case e.Follows != "":
@@ -467,7 +472,7 @@ func (p evidencePage) export(e *checkedExport) {
 	}
 	p.rows([]labelled{
 		{"日志", "log", e.Log},
-		{"分组", "groups", fmt.Sprintf(p.say("第 %d 至 %d 组，其中 %s 组成立", "%d to %d, of which %s hold"), e.From, e.To-1, digits(float64(e.Groups)))},
+		{"分组", "groups", groups},
 		{"条目", "entries", entries},
 		{"时间", "written", clock(e.Begin) + p.say(" 至 ", " to ") + clock(e.End)},
 		{"密钥", "signed by", strings.Join(e.Keys, ", ")},
