@@ -23,7 +23,7 @@ changed, dropped or put in later. Nobody needs the gateway to check it: its publ
 		Args: cobra.ArbitraryArgs,
 		RunE: needSubcommand,
 	}
-	cmd.AddCommand(evidenceProveCommand(), evidenceVerifyCommand(), evidenceExportCommand(), evidenceSearchCommand())
+	cmd.AddCommand(evidenceProveCommand(), evidenceVerifyCommand(), evidenceExportCommand(), evidenceSearchCommand(), evidenceRequestsCommand())
 	return cmd
 }
 

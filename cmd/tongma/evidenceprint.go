@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -40,13 +41,12 @@ type labelled struct{ zh, en, text string }
 
 func (p evidencePage) rows(rows []labelled) {
 	width := 0
+	rows = slices.DeleteFunc(rows, func(r labelled) bool { return r.text == "" })
 	for _, r := range rows {
 		width = max(width, columns.StringWidth(p.say(r.zh, r.en)))
 	}
 	for _, r := range rows {
-		if r.text != "" {
-			fmt.Fprintln(p.w, "  "+columns.FillRight(p.say(r.zh, r.en), width)+"  "+tame(r.text))
-		}
+		fmt.Fprintln(p.w, "  "+columns.FillRight(p.say(r.zh, r.en), width)+"  "+tame(r.text))
 	}
 }
 
@@ -130,7 +130,7 @@ func momentIfAny(at time.Time) string {
 // shownEntry is an entry in JSON. Digests and pseudonyms are in hex.
 type shownEntry struct {
 	ID         string              `json:"id"`
-	Kind       string              `json:"kind"` // verification, search, subjectRequest
+	Kind       string              `json:"kind"` // verification, search, subject_request
 	At         time.Time           `json:"at"`
 	Party      string              `json:"party"`
 	Roles      string              `json:"roles"`
@@ -152,7 +152,7 @@ type shownEntry struct {
 	Answer     string              `json:"answer,omitempty"`
 }
 
-var kindNames = map[proof.Kind]string{proof.Verification: "verification", proof.Search: "search", proof.SubjectRequest: "subjectRequest"}
+var kindNames = map[proof.Kind]string{proof.Verification: "verification", proof.Search: "search", proof.SubjectRequest: "subject_request"}
 
 func showEntry(e *proof.Entry) *shownEntry {
 	s := &shownEntry{

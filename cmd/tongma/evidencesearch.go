@@ -8,7 +8,6 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -350,7 +349,7 @@ func (p evidencePage) findings(f *found) {
 		}, rows)
 		fmt.Fprintln(p.w)
 	}
-	fmt.Fprintf(p.w, p.say("%s 至 %s：%s 条\n", "%s to %s: %s entries\n"), f.Days.From, f.Days.To, strconv.Itoa(len(f.Entries)))
+	fmt.Fprintf(p.w, p.say("%s 至 %s：检得 %d 条\n", "%s to %s: found %d\n"), f.Days.From, f.Days.To, len(f.Entries))
 	if len(f.Closed) > 0 {
 		fmt.Fprintln(p.w, p.say("密钥已销毁、无从查找的日期：", "days whose keys are destroyed, so that nobody can tell any more: ")+strings.Join(f.Closed, ", "))
 	}
