@@ -304,6 +304,7 @@ func openCage(t *testing.T, repeat func(http.ResponseWriter, string)) *cage {
 			t.Errorf("ended with %v", err)
 		}
 		c.search()
+		c.searchStore()
 	})
 	return c
 }
