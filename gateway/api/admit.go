@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"mime"
+	"net/http"
 	"strings"
 	"time"
 
@@ -54,7 +55,7 @@ func (x *call) checkSyntax() error {
 	if len(h["Content-Encoding"]) > 0 {
 		return wire.Refuse(wire.CodeCoding, "")
 	}
-	if !isJSON(h["Content-Type"]) {
+	if x.r.Method != http.MethodGet && !isJSON(h["Content-Type"]) {
 		return wire.Refuse(wire.CodeMedia, "")
 	}
 	head, err := wire.ParseHead(h)

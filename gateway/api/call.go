@@ -26,6 +26,7 @@ type call struct {
 	w     http.ResponseWriter
 	r     *http.Request
 	id    string // the answer's requestId
+	named string // what its path names, "" if nothing
 	began time.Time
 	*buffers
 
@@ -103,7 +104,7 @@ func (s *Server) signed(path string, may service, h handler) echo.HandlerFunc {
 
 func (s *Server) newCall(c echo.Context) *call {
 	now := s.cfg.Now()
-	return &call{s: s, w: c.Response(), r: c.Request(), id: newRequestID(now), began: now, buffers: s.buffers.Get().(*buffers)}
+	return &call{s: s, w: c.Response(), r: c.Request(), id: newRequestID(now), named: c.Param("id"), began: now, buffers: s.buffers.Get().(*buffers)}
 }
 
 // run checks the call and hands it to its handler. A panic becomes an error that tells nothing of the inside.

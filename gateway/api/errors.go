@@ -6,6 +6,7 @@ import (
 
 	"tongma/gateway"
 	"tongma/gateway/events"
+	"tongma/gateway/evidence"
 	"tongma/gateway/freshness"
 	"tongma/standard"
 	"tongma/standard/wire"
@@ -40,7 +41,14 @@ func (s *Server) refusal(id string, err error) *wire.Refusal {
 		return wire.Refuse(wire.CodeDraining, "")
 	case errors.Is(err, freshness.ErrFeed):
 		return wire.Refuse(wire.CodeFeed, "")
-	case errors.Is(err, gateway.ErrEvidence): // logged where it is known what is wrong
+	case errors.Is(err, gateway.ErrEvidence), errors.Is(err, evidence.ErrUnavailable): // logged where it is known what is wrong
+		return wire.Refuse(wire.CodeEvidence, "")
+	case errors.Is(err, evidence.ErrNotFound):
+		return wire.Refuse(wire.CodeNoEntry, "")
+	case errors.Is(err, evidence.ErrTooMuch):
+		return wire.Refuse(wire.CodeField, "people: more is found than a search may give: search for fewer days")
+	case errors.Is(err, errUnread):
+		events.EvidenceUnread.Tell(s.cfg.Log, slog.String("requestId", id), slog.Any("err", err))
 		return wire.Refuse(wire.CodeEvidence, "")
 	}
 	if !errors.Is(err, errPanic) { // logged already, with its place

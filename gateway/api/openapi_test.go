@@ -54,9 +54,9 @@ func TestTheDescriptionHasExactlyTheRoutesOfTheServer(t *testing.T) {
 			described = append(described, method+" "+path)
 		}
 	}
-	for _, r := range start(t).echo.Routes() {
+	for _, r := range startKeeping(t).echo.Routes() {
 		if r.Method != http.MethodHead {
-			served = append(served, r.Method+" "+r.Path)
+			served = append(served, r.Method+" "+strings.Replace(r.Path, ":id", "{id}", 1))
 		}
 	}
 	slices.Sort(described)
@@ -177,7 +177,11 @@ func described(t *testing.T, doc *openapi3.T, r *request, a *reply) error {
 }
 
 // samples are calls of every route, with answers of every kind.
-func samples(t *testing.T, s *station) map[string]func() (*request, *reply) {
+func samples(t *testing.T, k *keeping) map[string]func() (*request, *reply) {
+	s := k.station
+	entry, asked := k.keep("gate", traveller), k.ask(goodAsk)
+	k.asked(pathAnswerAsked, k.answer(asked.ID), wire.CodeOK, nil)
+	k.ask(strings.Replace(goodAsk, `"document":{"type":"01","number":"000000194507219983"}`, `"subject":"traveller-1"`, 1))
 	signed := func(target, rid, body string) func() (*request, *reply) {
 		return func() (*request, *reply) {
 			r := post(body)
@@ -204,6 +208,22 @@ func samples(t *testing.T, s *station) map[string]func() (*request, *reply) {
 		"state":          signed(pathState, "operator", `{}`),
 		"operations":     signed(pathOperations, "operator", `{"last":1}`),
 		"all operations": signed(pathOperations, "operator", `{}`),
+		"proof": func() (*request, *reply) {
+			r := proofOf("gate", entry.ID)
+			s.sign(r)
+			return r, s.send(r)
+		},
+		"no proof": func() (*request, *reply) {
+			r := proofOf("officer", entry.ID)
+			s.sign(r)
+			return r, s.send(r)
+		},
+		"keys":           signed(pathKeys, "privacy", goodDays),
+		"search":         signed(pathSearch, "privacy", asJSON(t, k.searching(traveller))),
+		"ask":            signed(pathAsk, "platform", goodAsk),
+		"asked state":    signed(pathAskedState, "platform", `{"id":"`+asked.ID+`"}`),
+		"asked":          signed(pathAsked, "privacy", `{"all":true}`),
+		"answered twice": signed(pathAnswerAsked, "privacy", k.answer(asked.ID)),
 		"gateway":        get(pathGateway),
 		"openapi":        get(pathOpenAPI),
 		"health":         get(pathHealth),
@@ -236,8 +256,8 @@ func samples(t *testing.T, s *station) map[string]func() (*request, *reply) {
 	}
 }
 
-func sampleStation(t *testing.T) *station {
-	s := start(t)
+func sampleStation(t *testing.T) *keeping {
+	s := startKeeping(t)
 	s.verify = func(ctx context.Context, c gateway.Call) (*standard.Verification, error) {
 		v, err := green(ctx, c)
 		if c.Request.Scan == "dead" {
@@ -313,6 +333,18 @@ func TestBrokenAnswersAreNotAsDescribed(t *testing.T) {
 		{"operations", `"action":"open"`, `"action":"close"`},
 		{"operations", `"at":"2022-03-01T`, `"at":"01.03.2022T`},
 		{"future", `"serverTime":`, `"time":`},
+		{"proof", `"number":0`, `"number":4096`},
+		{"proof", `"path":[]`, `"path":null`},
+		{"proof", `"key":"`, `"key":"x`},
+		{"no proof", `"code":"40402"`, `"code":"40403"`},
+		{"keys", `"part":0`, `"part":-1`},
+		{"keys", `"sealed":"`, `"wrapped":"`},
+		{"search", `"entries":[{`, `"entries":[{"holder":"x",`},
+		{"search", `"found":`, `"founds":`},
+		{"ask", `"entry":"`, `"entry":"x`},
+		{"asked state", `"answered":"`, `"answered":"on `},
+		{"asked", `"requests":[{`, `"requests":[{"document":{},`},
+		{"answered twice", `"code":"40902"`, `"code":"40903"`},
 	} {
 		r, a := all[c.sample]()
 		if !bytes.Contains(a.body, []byte(c.old)) {

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -21,6 +22,13 @@ const (
 	pathSystems       = "/v1/admin/systems"
 	pathState         = "/v1/admin/state"
 	pathOperations    = "/v1/admin/operations"
+	pathProof         = "/v1/verifications/{id}/proof"
+	pathKeys          = "/v1/admin/evidence/keys"
+	pathSearch        = "/v1/admin/evidence/search"
+	pathAsk           = "/v1/subject-requests"
+	pathAskedState    = "/v1/subject-requests/query"
+	pathAsked         = "/v1/admin/subject-requests"
+	pathAnswerAsked   = "/v1/admin/subject-requests/answer"
 	pathGateway       = "/v1/gateway"
 	pathOpenAPI       = "/openapi.yaml"
 	pathHealth        = "/healthz"
@@ -65,6 +73,15 @@ func (s *Server) routes() *echo.Echo {
 		e.POST(pathSystems, s.signed(pathSystems, operate, s.operateSystem))
 		e.POST(pathState, s.signed(pathState, operate, s.tellState))
 		e.POST(pathOperations, s.signed(pathOperations, operate, s.tellOperations))
+	}
+	if s.cfg.Evidence != nil {
+		e.GET(strings.Replace(pathProof, "{id}", ":id", 1), s.signed(pathProof, prove, s.proveEntry))
+		e.POST(pathKeys, s.signed(pathKeys, protect, s.giveDayKeys))
+		e.POST(pathSearch, s.signed(pathSearch, protect, s.searchEvidence))
+		e.POST(pathAsk, s.signed(pathAsk, vouch, s.keepAsk))
+		e.POST(pathAskedState, s.signed(pathAskedState, vouch, s.tellAskedState))
+		e.POST(pathAsked, s.signed(pathAsked, protect, s.tellAsked))
+		e.POST(pathAnswerAsked, s.signed(pathAnswerAsked, respond, s.answerAsked))
 	}
 
 	for path, h := range map[string]func() (any, error){

@@ -18,6 +18,7 @@ import (
 
 	"tongma/gateway"
 	"tongma/gateway/events"
+	"tongma/gateway/evidence"
 	"tongma/gateway/freshness"
 	"tongma/gateway/registry"
 	"tongma/gateway/tracing"
@@ -56,7 +57,7 @@ type Nonces interface {
 	Take(caller, nonce string, at time.Time) error
 }
 
-// Config is what a server needs. All of it is required but for Operations.
+// Config is what a server needs. All of it is required but where nil is said to mean something.
 type Config struct {
 	ID      string         // the gateway's id; it stands in every signed text
 	Key     *sm.PrivateKey // signs answers, and seals sessions: nodes with the same key honour each other's
@@ -65,6 +66,8 @@ type Config struct {
 	Gateway Gateway
 	// Operations is the record of what operators do. Nil: nothing of theirs is served.
 	Operations *registry.Operations
+	// Evidence is where answers are kept, which the gateway does. Nil: nothing of it is served.
+	Evidence *evidence.Log
 	// Ready says why answers cannot be kept at present, nil if they can: a node that could answer nothing should be asked nothing. Nil: none are.
 	Ready   func() error
 	Now     func() time.Time
@@ -86,6 +89,7 @@ type Server struct {
 	unrouted *routeMeter
 	running  atomic.Int64 // signed calls whose body has come
 	draining atomic.Bool
+	lookups  lookups
 	orders   sync.Mutex // held while one is recorded and done, so that the last one recorded is the one that holds
 	echo     *echo.Echo
 	public   *http.Server
@@ -122,6 +126,7 @@ func New(c Config) (*Server, error) {
 		sources:  registry.NewSources(c.Now),
 		rates:    registry.NewRates(c.Now),
 		sessions: sessions,
+		lookups:  newLookups(),
 	}
 	if s.meters, err = newMeters(c.Metrics, systems); err != nil {
 		return nil, err

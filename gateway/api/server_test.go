@@ -23,6 +23,7 @@ import (
 
 	"tongma/adapters"
 	"tongma/gateway"
+	"tongma/gateway/evidence"
 	"tongma/gateway/freshness"
 	"tongma/gateway/registry"
 	"tongma/gateway/upstream"
@@ -115,6 +116,7 @@ func testParties(key *sm.PublicKey) []registry.Party {
 		{ID: "platform", Roles: standard.RolesOf(standard.RolePlatform), Purposes: all, Systems: []string{"suishen"}},
 		{ID: "platform-2", Roles: standard.RolesOf(standard.RolePlatform), Systems: []string{"further"}},
 		{ID: "privacy", Roles: standard.RolesOf(standard.RolePrivacy, standard.RoleOperator), Purposes: all},
+		{ID: "privacy-only", Roles: standard.RolesOf(standard.RolePrivacy), Purposes: []string{"complaint"}},
 		{ID: "operator", Roles: standard.RolesOf(standard.RoleOperator)},
 		{ID: "operator-elsewhere", Roles: standard.RolesOf(standard.RoleOperator), Services: []string{"verify"}},
 		{ID: "query-only", Roles: standard.RolesOf(standard.RoleGate), Purposes: all, Services: []string{"query"}},
@@ -131,6 +133,7 @@ type setUp struct {
 	key, caller *sm.PrivateKey
 	marks       string
 	parties     []registry.Party
+	evidence    func(*station) *evidence.Log // nil: none is kept
 }
 
 func newSetUp(t testing.TB) setUp {
@@ -158,6 +161,10 @@ func startWith(t testing.TB, with setUp) *station {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var kept *evidence.Log
+	if with.evidence != nil {
+		kept = with.evidence(s)
+	}
 	s.Server, err = New(Config{
 		ID:         testGateway,
 		Key:        with.key,
@@ -165,6 +172,7 @@ func startWith(t testing.TB, with setUp) *station {
 		Nonces:     nonces,
 		Gateway:    s,
 		Operations: operations,
+		Evidence:   kept,
 		Now:        s.now,
 		Log:        log,
 		Metrics:    prometheus.NewRegistry(),

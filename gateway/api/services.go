@@ -20,6 +20,12 @@ var (
 	verify  = service{name: "verify", roles: standard.RolesOf(standard.RoleGate, standard.RoleOfficer, standard.RoleMedical, standard.RoleTester)}
 	notify  = service{name: "notify", roles: standard.RolesOf(standard.RolePlatform), sm2: true, maxBody: wire.MaxNotice} // 变更通知
 	operate = service{name: "operate", roles: standard.RolesOf(standard.RoleOperator), sm2: true}
+
+	// Whoever may verify may prove it, over the same session. Whose an entry is, is for the handler to see.
+	prove   = service{name: verify.name, roles: ^standard.Roles(0)}
+	vouch   = service{name: "vouch", roles: standard.RolesOf(standard.RolePlatform), sm2: true} // for a traveller of its own
+	protect = service{name: "protect", roles: standard.RolesOf(standard.RolePrivacy), sm2: true}
+	respond = service{name: protect.name, roles: protect.roles, sm2: true, maxBody: wire.MaxAnswer}
 )
 
 // granted are the services that a session may be asked for.

@@ -62,4 +62,14 @@ var (
 		Means: standard.Text{Zh: "索引、密钥销毁或到期清理这一次没有做完", En: "the index, the destruction of keys or the giving up of old entries was not finished this time"},
 		Do:    standard.Text{Zh: "偶尔出现无需处理；持续出现则按 err 恢复数据库", En: "nothing, if it is rare; otherwise mend the store as err says"},
 	})
+	EvidenceUnread = declare(Event{
+		Name: "evidence: a call could not be answered", Level: slog.LevelError, Fields: []Field{request, why},
+		Means: standard.Text{Zh: "存证查不到或写不进：取证明、检索或旅客申请的一次调用答复 50306", En: "the store could not be asked; somebody who wanted a proof, a search or a traveller's request was answered with code 50306"},
+		Do:    standard.Text{Zh: "按 err 恢复数据库", En: "mend the store as err says"},
+	})
+	DayKeysGiven = declare(Event{
+		Name: "evidence: the privacy officer has fetched the keys of days", Level: slog.LevelInfo, Fields: []Field{request, party, {Key: "keys", Kind: Count}},
+		Means: standard.Text{Zh: "隐私负责人取走了封给本人的日密钥，用于检索；检索本身另有存证", En: "the keys, sealed to the privacy officer, were fetched for a search; the search itself is in the evidence"},
+		Do:    standard.Text{Zh: "无人检索时出现：向隐私负责人核实", En: "ask the privacy officer, if nobody was to be searched for"},
+	})
 )

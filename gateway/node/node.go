@@ -117,7 +117,7 @@ func (n *Node) open(cfg *Config, logger *slog.Logger) error {
 		Ready: n.ready,
 	}
 	if n.evidence != nil {
-		gate.Evidence = n.evidence
+		gate.Evidence, served.Evidence = n.evidence, n.evidence
 	}
 	if n.gateway, err = gateway.New(gate); err != nil {
 		return err

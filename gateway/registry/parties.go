@@ -114,3 +114,9 @@ func (p *Parties) Find(id, keyID string) (*Party, bool) {
 	}
 	return party, true
 }
+
+// Named gives the party with this id, whatever its key.
+func (p *Parties) Named(id string) (*Party, bool) {
+	party, ok := p.byID[id]
+	return party, ok
+}

@@ -28,6 +28,3 @@ func ReadPBES2(algorithm []byte) error {
 
 // GoodSignature says whether sig is one that an engine may see.
 func GoodSignature(sig []byte) bool { return goodSignature(sig) }
-
-// GoodCiphertext says whether c is one that an engine may see.
-func GoodCiphertext(c []byte) bool { return goodCiphertext(c) }

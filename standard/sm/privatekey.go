@@ -65,7 +65,7 @@ func (k *PrivateKey) Decrypt(ciphertext []byte) ([]byte, error) {
 	if k == nil || k.secret == nil {
 		return nil, errNoKey
 	}
-	if !goodCiphertext(ciphertext) {
+	if !IsCiphertext(ciphertext) {
 		return nil, ErrDecrypt
 	}
 	plain, err := k.secret().signer.Decrypt(ciphertext)

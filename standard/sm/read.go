@@ -28,9 +28,10 @@ func goodPart(d *der) bool {
 	return within(&b, &orderMinus1)
 }
 
-// goodCiphertext says whether c is the DER of SEQUENCE { x INTEGER, y INTEGER, hash OCTET STRING of 32, text OCTET STRING }
-// (GM/T 0009-2012 cl. 7.2) with (x, y) on the curve and 1 to MaxPlain bytes of text.
-func goodCiphertext(c []byte) bool {
+// IsCiphertext says whether c has the form of what [PublicKey.Encrypt] gives; for whom it is, only they can tell. That is the DER of
+// SEQUENCE { x INTEGER, y INTEGER, hash OCTET STRING of 32, text OCTET STRING } (GM/T 0009-2012 cl. 7.2) with (x, y) on the curve
+// and 1 to MaxPlain bytes of text.
+func IsCiphertext(c []byte) bool {
 	rest := der(c)
 	body, ok := rest.read(tagSequence)
 	if !ok || len(rest) != 0 {

@@ -185,7 +185,7 @@ func TestCiphertextsHaveOneEncoding(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if sm.GoodCiphertext(text) != c.good {
+		if sm.IsCiphertext(text) != c.good {
 			t.Errorf("%s: good is %t, want %t", name, !c.good, c.good)
 		}
 	}
