@@ -22,6 +22,7 @@ import (
 	"tongma/adapters"
 	"tongma/gateway"
 	"tongma/gateway/api"
+	"tongma/gateway/evidence"
 	"tongma/gateway/freshness"
 	"tongma/gateway/registry"
 	"tongma/gateway/upstream"
@@ -44,6 +45,7 @@ type far struct {
 	signTypes sync.Map                                                        // sign types that it saw
 	told      atomic.Pointer[freshness.Notice]                                // the last notice
 	open      atomic.Bool                                                     // whether an operator has taken it out of service
+	kept      *evidence.Log                                                   // nil: it keeps none
 	tamper    func(next http.Handler, w http.ResponseWriter, r *http.Request) // what happens on the way; nil: nothing
 	http      *httptest.Server
 }
@@ -99,13 +101,13 @@ func (f *far) restart() {
 		f.t.Fatal(err)
 	}
 	parties, err := registry.NewParties([]registry.Party{{
-		ID: "gate-7", KeyID: "k1", Key: f.caller.Public(), Roles: standard.RolesOf(standard.RoleGate, standard.RolePlatform, standard.RoleOperator), Purposes: []string{"*"}, Systems: []string{"suishen"},
+		ID: "gate-7", KeyID: "k1", Key: f.caller.Public(), Roles: standard.RolesOf(standard.RoleGate, standard.RolePlatform, standard.RoleOperator, standard.RolePrivacy), Purposes: []string{"*"}, Systems: []string{"suishen"},
 	}})
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	s, err := api.New(api.Config{
-		ID: "far", Key: f.key, Parties: parties, Nonces: nonces, Gateway: f, Operations: operations,
+		ID: "far", Key: f.key, Parties: parties, Nonces: nonces, Gateway: f, Operations: operations, Evidence: f.kept,
 		Now: f.now, Log: log, Metrics: prometheus.NewRegistry(),
 	})
 	if err != nil {

@@ -30,6 +30,8 @@ func TestAKeptConnectionThatEndsIsNoticedByNobodyWhoMayAskTwice(t *testing.T) {
 		"a verification with a reference": {ask: func(c *Client) error { _, err := c.Verify(t.Context(), referenced("a")); return err }, ends: 1, sent: 2},
 		"a batch of such":                 {ask: func(c *Client) error { return asked(t, c, referenced("a"), referenced("b")) }, ends: 1, sent: 2},
 		"a look":                          {ask: func(c *Client) error { _, err := c.State(t.Context()); return err }, ends: 1, sent: 2},
+		"a proof":                         {ask: func(c *Client) error { _, err := c.Prove(t.Context(), lost); return refusedFor(err, wire.CodeRoute) }, ends: 1, sent: 2},
+		"a proof that never comes":        {ask: func(c *Client) error { _, err := c.Prove(t.Context(), lost); return err }, ends: 9, sent: 2, fails: true},
 		"one without a reference":         {ask: func(c *Client) error { _, err := c.Verify(t.Context(), scan("a")); return err }, ends: 1, sent: 1, fails: true},
 		"a batch that has one such":       {ask: func(c *Client) error { return asked(t, c, referenced("a"), scan("b")) }, ends: 1, sent: 1, fails: true},
 		"a notice": {ask: func(c *Client) error {
@@ -75,6 +77,17 @@ func TestAKeptConnectionThatEndsIsNoticedByNobodyWhoMayAskTwice(t *testing.T) {
 			t.Errorf("%s: sent with the nonces %s", name, strings.Join(nonces, ", "))
 		}
 	}
+}
+
+// lost is the id of nothing.
+const lost = "01FX2D0000ABCDEFGHJKMNPQRS"
+
+// refusedFor gives no error where a call was refused as it should be.
+func refusedFor(err error, code *wire.Code) error {
+	if refused, ok := errors.AsType[*RefusedError](err); ok && refused.Code == code.Code {
+		return nil
+	}
+	return err
 }
 
 func asked(t *testing.T, c *Client, requests ...*standard.Request) error {
