@@ -3,6 +3,7 @@ package evidence
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -12,7 +13,7 @@ import (
 
 // makeRow makes the row of a group. The chain is then behind it: if it cannot be stored for good, the chain is to be loaded again.
 func (l *Log) makeRow(g *group) (*row, error) {
-	h := l.chain.Head(g.leaves, standard.Millis(l.config.Now()), l.config.Key.Public().ID())
+	h := l.chain.Head(proof.Leaves(g.entries), standard.Millis(l.config.Now()), l.config.Key.Public().ID())
 	r := &row{log: h.Log, seq: h.Group, first: h.First, count: h.Count, at: h.At}
 	var err error
 	if r.head, err = proof.AppendHead(nil, &h); err != nil {
@@ -21,12 +22,22 @@ func (l *Log) makeRow(g *group) (*row, error) {
 	if r.sign, err = l.config.Key.Sign(proof.SignText(r.head)); err != nil {
 		return nil, err
 	}
+	r.entries = make([]byte, 0, framed(g.entries))
 	for _, e := range g.entries {
 		r.entries = proof.AppendFramed(r.entries, e)
 	}
 	subtree, err := l.chain.Add(r.head)
 	r.subtree = subtree[:]
 	return r, err
+}
+
+// framed is how many bytes the entries of a group take at most.
+func framed(entries [][]byte) int {
+	n := len(entries) * binary.MaxVarintLen16
+	for _, e := range entries {
+		n += len(e)
+	}
+	return n
 }
 
 // loadChain reads where the log goes on: its last row, and a few that hold the trees before it.

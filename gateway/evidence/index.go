@@ -181,15 +181,15 @@ func (r *run) add(g *row) error {
 		return err
 	}
 	for pos, encoded := range entries {
-		e, err := proof.ParseEntry(encoded)
+		at, holder, subject, err := proof.Pseudonyms(encoded)
 		if err != nil {
 			return err
 		}
-		for _, p := range [...]proof.Pseudonym{e.Holder, e.Subject} {
+		for _, p := range [...]proof.Pseudonym{holder, subject} {
 			if p == (proof.Pseudonym{}) {
 				continue
 			}
-			in := bucket{dayOf(e.At), bucketOf(p)}
+			in := bucket{dayOf(at), bucketOf(p)}
 			r.places[in] = appendPlace(r.places[in], p, r.end-g.seq, uint64(pos))
 		}
 	}

@@ -298,7 +298,7 @@ func TestARowOfWhichNobodyKnowsIsStoredAgainAndNeverSignedTwice(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer l.insert.Close()
-		g := &group{entries: [][]byte{e}, leaves: []proof.Digest{proof.Leaf(e)}}
+		g := &group{entries: [][]byte{e}}
 		r, err := l.makeRow(g)
 		if err != nil {
 			t.Fatal(err)

@@ -32,7 +32,6 @@ var (
 // group is entries that become durable together.
 type group struct {
 	entries [][]byte
-	leaves  []proof.Digest
 	left    int // entries whose callers have gone, which are nil
 	born    time.Time
 	done    chan struct{} // closed when err holds
@@ -66,7 +65,7 @@ type waiting struct {
 }
 
 // add puts an entry into the group that waits. It says where, and whether that group is new.
-func (w *waiting) add(entry []byte, leaf proof.Digest) (g *group, at int, first bool, err error) {
+func (w *waiting) add(entry []byte) (g *group, at int, first bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
@@ -81,7 +80,6 @@ func (w *waiting) add(entry []byte, leaf proof.Digest) (g *group, at int, first 
 	}
 	g = w.open
 	g.entries = append(g.entries, entry)
-	g.leaves = append(g.leaves, leaf)
 	return g, len(g.entries) - 1, first, nil
 }
 
@@ -149,13 +147,13 @@ func (g *group) drop() {
 		return
 	}
 	n := 0
-	for i, e := range g.entries {
+	for _, e := range g.entries {
 		if e != nil {
-			g.entries[n], g.leaves[n] = e, g.leaves[i]
+			g.entries[n] = e
 			n++
 		}
 	}
-	g.entries, g.leaves, g.left = g.entries[:n], g.leaves[:n], 0
+	g.entries, g.left = g.entries[:n], 0
 }
 
 // written tells those who wait for the group that was taken what became of it.

@@ -35,7 +35,7 @@ func (l *Log) append(ctx context.Context, e *proof.Entry) error {
 	if err != nil {
 		return err
 	}
-	g, at, first, err := l.waiting.add(entry, proof.Leaf(entry))
+	g, at, first, err := l.waiting.add(entry)
 	if err != nil {
 		return err
 	}
@@ -84,11 +84,21 @@ func (l *Log) write(ctx context.Context) {
 	}
 }
 
-// next takes the group that waits. Whoever is ready to run goes first: on a busy machine some of them are about to append, and share the group.
+// next takes the group that waits. Whoever is ready to run goes first, a few times over while entries still come: on a busy machine many are about to append,
+// and share the group. Where nothing is ready it takes no time.
 func (l *Log) next() *group {
-	runtime.Gosched()
+	for range turns {
+		before := l.waiting.count()
+		runtime.Gosched()
+		if l.waiting.count() == before {
+			break
+		}
+	}
 	return l.waiting.take()
 }
+
+// turns bounds how often others go first.
+const turns = 4
 
 // writeGroup makes a row of g and stores it, however often that must be tried: a row of which nobody knows whether it was stored cannot be given up,
 // or another one would be signed under its number.

@@ -44,6 +44,18 @@ func TestAnEntryComesBackAsItWas(t *testing.T) {
 	}
 }
 
+func TestPseudonymsOfAnEntryThatIsCutShortAreNotMadeUp(t *testing.T) {
+	b, err := proof.AppendEntry(nil, full())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range bytes.Index(b, []byte("gate")) - 1 { // the length of the party is behind the pseudonyms
+		if _, _, _, err := proof.Pseudonyms(b[:n]); err == nil {
+			t.Errorf("%d bytes are read", n)
+		}
+	}
+}
+
 func TestAnEntryLikeMostHasAtMost150Bytes(t *testing.T) {
 	b, err := proof.AppendEntry(nil, usual(7))
 	if err != nil || len(b) > 150 {
@@ -185,6 +197,9 @@ func FuzzParseEntry(f *testing.F) {
 		}
 		if again, err := proof.AppendEntry(nil, &e); err != nil || !bytes.Equal(again, b) {
 			t.Errorf("%x is read, and written as %x: %v", b, again, err)
+		}
+		if at, holder, subject, err := proof.Pseudonyms(b); err != nil || !at.Equal(e.At) || holder != e.Holder || subject != e.Subject {
+			t.Errorf("of %x are read %v, %x, %x: %v", b, at, holder, subject, err)
 		}
 	})
 }

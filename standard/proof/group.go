@@ -45,13 +45,14 @@ func Prune(framed []byte) ([]byte, error) {
 		return nil, err
 	}
 	leaves := make([]byte, 0, len(entries)*len(Digest{}))
-	for _, leaf := range leavesOf(entries) {
+	for _, leaf := range Leaves(entries) {
 		leaves = append(leaves, leaf[:]...)
 	}
 	return leaves, nil
 }
 
-func leavesOf(entries [][]byte) []Digest {
+// Leaves are the hashes of entries in the tree of their group.
+func Leaves(entries [][]byte) []Digest {
 	h := newHasher()
 	leaves := make([]Digest, len(entries))
 	for i, e := range entries {
@@ -67,7 +68,7 @@ func (g *Group) open() ([][]byte, []Digest, error) {
 			return nil, nil, errors.New("it has both entries and leaves")
 		}
 		entries, err := Split(g.Entries)
-		return entries, leavesOf(entries), err
+		return entries, Leaves(entries), err
 	}
 	rest := g.Leaves
 	if len(rest)%len(Digest{}) != 0 {

@@ -22,13 +22,14 @@ type Rows func(ctx context.Context, groups []uint64) ([]Row, error)
 type History struct {
 	hasher hasher
 	tree   *compact.Range
+	root   *Digest // nil: not made yet
 }
 
 // NewHistory is that of a log without groups.
 func NewHistory() *History {
 	h := newHasher()
 	f := compact.RangeFactory{Hash: h.HashChildren}
-	return &History{h, f.NewEmptyRange(0)}
+	return &History{hasher: h, tree: f.NewEmptyRange(0)}
 }
 
 // OpenHistory is that of a log's first size groups. It reads as many rows as size has bits that are set.
@@ -47,17 +48,24 @@ func historyOf(size uint64, frontier [][]byte) (*History, error) {
 	if err != nil {
 		return nil, fmt.Errorf("history of %d groups: %w", size, err)
 	}
-	return &History{h, tree}, nil
+	return &History{hasher: h, tree: tree}, nil
 }
 
 // Size is how many heads are in it.
 func (h *History) Size() uint64 { return h.tree.End() }
 
 // Root is its root.
-func (h *History) Root() Digest { return Digest(rootOf(h.tree)) }
+func (h *History) Root() Digest {
+	if h.root == nil {
+		root := Digest(rootOf(h.tree))
+		h.root = &root
+	}
+	return *h.root
+}
 
 // Add puts a head in, as it was encoded, and gives the Subtree of its [Row].
 func (h *History) Add(head []byte) Digest {
+	h.root = nil
 	var subtree Digest
 	err := h.tree.Append(h.hasher.HashLeaf(head), func(_ compact.NodeID, hash []byte) { subtree = Digest(hash) })
 	if err != nil {

@@ -1,9 +1,29 @@
 package proof
 
 import (
+	"fmt"
+	"time"
+
 	"tongma/standard/sm"
 	"tongma/standard/wire"
 )
+
+// Pseudonyms reads of an entry, as it was encoded, when it was and whom it is about: zero where it is about nobody who is known. The rest of it is not
+// looked at.
+func Pseudonyms(entry []byte) (at time.Time, holder, subject Pseudonym, err error) {
+	c := cursor{rest: entry}
+	c.take(17) // kind, id
+	at = c.millis()
+	c.take(9) // roles, the words of the answer, region
+	c.millis()
+	c.digest()
+	c.varint()
+	holder, subject = c.pseudonym("holder"), c.pseudonym("subject")
+	if c.err != nil {
+		return time.Time{}, Pseudonym{}, Pseudonym{}, fmt.Errorf("evidence entry: %w", c.err)
+	}
+	return at, holder, subject, nil
+}
 
 // Day makes the pseudonyms of one day, which is a date in +08:00. It serves many goroutines at once.
 type Day struct{ key *sm.MAC }
