@@ -1,10 +1,14 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
+	"tongma/gateway/client"
 	"tongma/standard/proof"
 	"tongma/standard/sm"
+	"tongma/standard/wire"
 )
 
 func evidenceCommand() *cobra.Command {
@@ -42,4 +46,12 @@ func gatewayKeys(files []string) (proof.Keys, error) {
 		keys = append(keys, key)
 	}
 	return proof.KeysOf(keys...), nil
+}
+
+// evidenceFailed is [access.failed] for calls that a gateway without evidence does not have.
+func (a *access) evidenceFailed(err error) error {
+	if refused, ok := errors.AsType[*client.RefusedError](err); ok && refused.Code == wire.CodeRoute.Code {
+		return fail(err, "this gateway keeps no evidence: see evidence: in the example of its configuration")
+	}
+	return a.failed(err)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -108,7 +109,7 @@ func readID(stdin io.Reader, arg string) (id string, answer []byte, err error) {
 		}
 		if arg = strings.TrimSpace(string(data)); strings.HasPrefix(arg, "{") {
 			answer = data
-			if arg, err = idOf(data); err != nil {
+			if arg = idOf(data); arg == "" {
 				return "", nil, misuse(hint, "standard input is neither an id nor an answer")
 			}
 		}
@@ -119,26 +120,25 @@ func readID(stdin io.Reader, arg string) (id string, answer []byte, err error) {
 	return arg, answer, nil
 }
 
-// idOf is the id in an answer, or in its data.
-func idOf(answer []byte) (string, error) {
+// idOf is the id in an answer, or in its data; "" if there is none.
+func idOf(answer []byte) string {
 	var v struct {
 		ID   string `json:"id"`
 		Data struct {
 			ID string `json:"id"`
 		} `json:"data"`
 	}
-	err := json.Unmarshal(answer, &v)
-	if v.ID == "" {
-		v.ID = v.Data.ID
+	if json.Unmarshal(answer, &v) != nil {
+		return ""
 	}
-	return v.ID, err
+	return cmp.Or(v.ID, v.Data.ID)
 }
 
 // prove asks for a proof and checks it.
 func prove(ctx context.Context, c *client.Client, a *access, keys proof.Keys, id string) (*proved, error) {
 	p, err := c.Prove(ctx, id)
 	if err != nil {
-		return nil, a.failed(err)
+		return nil, a.evidenceFailed(err)
 	}
 	entry, head, err := p.Verify(keys)
 	if err != nil {

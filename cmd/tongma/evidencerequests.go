@@ -82,7 +82,7 @@ platform's own answers refer to the holder by. Officer and platform alone can re
 			a.Kind, a.Document, a.Subject = wire.KindAccess, person.document, person.subject
 			r, err := c.Ask(cmd.Context(), a)
 			if err != nil {
-				return who.failed(err)
+				return who.evidenceFailed(err)
 			}
 			if f.json {
 				return printJSON(cmd.OutOrStdout(), r)
@@ -117,7 +117,7 @@ func requestsShowCommand() *cobra.Command {
 			defer c.Close()
 			state, err := c.AskedState(cmd.Context(), args[0])
 			if err != nil {
-				return a.failed(err)
+				return a.evidenceFailed(err)
 			}
 			told := requestShown{ID: state.ID, At: state.At, System: state.System, Answered: state.Answered}
 			if state.Answer != nil {
@@ -305,7 +305,7 @@ func eachRequest(ctx context.Context, c *client.Client, a *access, all bool, wan
 	for after := ""; ; {
 		page, err := c.Asked(ctx, wire.SubjectList{After: after, All: all})
 		if err != nil {
-			return a.failed(err)
+			return a.evidenceFailed(err)
 		}
 		for i := range page.Requests {
 			if !want(&page.Requests[i]) {
@@ -390,7 +390,7 @@ key and answers. The search is made for the case whose number is the ID. An answ
 			}
 			state, err := answerWith(cmd.Context(), c, platform, r, ask, found)
 			if err != nil {
-				return a.failed(err)
+				return a.evidenceFailed(err)
 			}
 			if f.json {
 				return printJSON(cmd.OutOrStdout(), requestAnswered{state.ID, state.Answered, found})

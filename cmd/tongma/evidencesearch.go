@@ -271,7 +271,7 @@ func (s *searching) search(ctx context.Context, days wire.Days, caseNumber, purp
 	for {
 		page, err := s.c.Search(ctx, ask)
 		if err != nil {
-			return nil, s.a.failed(err)
+			return nil, s.a.evidenceFailed(err)
 		}
 		f.Searches = append(f.Searches, page.Search)
 		for _, e := range page.Entries {
@@ -290,7 +290,7 @@ func (s *searching) search(ctx context.Context, days wire.Days, caseNumber, purp
 func (s *searching) pseudonyms(ctx context.Context, days wire.Days) (*found, error) {
 	keys, err := s.c.DayKeys(ctx, days)
 	if err != nil {
-		return nil, s.a.failed(err)
+		return nil, s.a.evidenceFailed(err)
 	}
 	f := &found{Days: days, Closed: []string{}, Searches: []string{}, Entries: []foundEntry{}}
 	for _, k := range keys {
