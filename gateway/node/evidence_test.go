@@ -13,7 +13,6 @@ import (
 	"tongma/gateway/freshness/redistest"
 	"tongma/standard"
 	"tongma/standard/proof"
-	"tongma/standard/sm"
 	"tongma/standard/wire"
 )
 
@@ -103,11 +102,7 @@ func TestWhatANodeAnswersCanBeProved(t *testing.T) {
 	}
 	for _, scan := range []string{p.green().Scan, p.green().Scan, "what nobody claims"} {
 		v := ask(scan)
-		found, err := p.node.evidence.Find(t.Context(), v.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		proved, err := found.Prove()
+		proved, err := p.Prove(t.Context(), v.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,9 +114,38 @@ func TestWhatANodeAnswersCanBeProved(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e.Answer != sm.Sum(text) || e.ID != v.ID || e.Outcome != v.Outcome || e.Status != v.Status || e.Party != "a" || e.Site != "gate 4" || head.Log != v.Evidence.Log {
+		if !e.IsAnswer(text) || e.ID != v.ID || e.Outcome != v.Outcome || e.Status != v.Status || e.Party != "a" || e.Site != "gate 4" || head.Log != v.Evidence.Log {
 			t.Errorf("%s: proved %+v of %s", v.Outcome, e, text)
 		}
+	}
+}
+
+func TestAnAnswerIsProvedAtEachNodeOfItsStore(t *testing.T) {
+	lines := strings.Replace(keeping(t), "sqlite:tongma.db", "sqlite:"+filepath.Join(t.TempDir(), "tongma.db"), 1)
+	a, b := startPost(t, lines), startPost(t, strings.Replace(lines, "log: node-1", "log: node-2", 1))
+	v, err := a.Verify(t.Context(), &standard.Request{Scan: a.green().Scan, Place: standard.Place{Region: "110000"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := v.AppendJSON(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, node := range map[string]*post{"the node that answered": a, "the other": b} {
+		p, err := node.Prove(t.Context(), v.ID)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		e, head, err := p.Verify(proof.KeysOf(a.key))
+		if err != nil || !e.IsAnswer(text) || head.Log != "node-1" {
+			t.Errorf("%s proves %+v in %+v, %v", name, e, head, err)
+		}
+	}
+	off := startPost(t, "")
+	_, err = off.Prove(t.Context(), v.ID)
+	if refused, ok := errors.AsType[*client.RefusedError](err); !ok || refused.Code != wire.CodeRoute.Code {
+		t.Errorf("a node that keeps no evidence: %v", err)
 	}
 }
 
