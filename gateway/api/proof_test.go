@@ -133,6 +133,9 @@ func TestAProofIsForWhoAskedAndForThoseWhoWatchAlone(t *testing.T) {
 		}
 		checkHygiene(t, k.station, a)
 	}
+	if log := k.station.log.String(); !strings.Contains(log, `"route":"/v1/verifications/{id}/proof","code":"40402"`) || strings.Contains(log, e.ID) {
+		t.Errorf("the log: %s", log)
+	}
 	for _, rid := range []string{"operator-elsewhere", "slow"} {
 		want := map[string]*wire.Code{"operator-elsewhere": wire.CodeOK, "slow": wire.CodeNoEntry}[rid] // which may verify, and so prove
 		k.expect(k.sign(proofOf(rid, e.ID)), want)

@@ -79,11 +79,18 @@ func (s *Server) tellAskedState(x *call) (any, error) {
 	if err := decode(x.body, &q); err != nil {
 		return nil, err
 	}
-	r, err := s.askedFor(x, q.ID)
-	if err != nil {
+	if err := checkAskedID("id", q.ID); err != nil {
 		return nil, err
 	}
-	if r.Party != x.party.ID {
+	var r *evidence.SubjectRequest
+	err := s.lookups.do(x.r.Context(), func(ctx context.Context) (err error) {
+		r, err = s.cfg.Evidence.RequestOf(ctx, q.ID)
+		return err
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case r.Party != x.party.ID:
 		return nil, wire.Refuse(wire.CodeNoEntry, "")
 	}
 	state := stateOfAsked(r)
@@ -91,18 +98,7 @@ func (s *Server) tellAskedState(x *call) (any, error) {
 	return state, nil
 }
 
-// askedFor finds a request by its id.
-func (s *Server) askedFor(x *call, id string) (r *evidence.SubjectRequest, err error) {
-	if err := checkAskedID("id", id); err != nil {
-		return nil, err
-	}
-	err = s.lookups.do(x.r.Context(), func(ctx context.Context) error {
-		r, err = s.cfg.Evidence.RequestOf(ctx, id)
-		return err
-	})
-	return r, err
-}
-
+// checkAskedID says whether a member can be the id of a request.
 func checkAskedID(member, id string) error {
 	if _, err := ulid.ParseStrict(id); err != nil {
 		return &standard.Error{Kind: standard.KindField, Field: member, What: "must be the id of a request"}
@@ -164,21 +160,22 @@ func (s *Server) answerAsked(x *call) (any, error) {
 	if !sm.IsCiphertext(a.Answer) {
 		return nil, &standard.Error{Kind: standard.KindField, Field: "answer", What: "must be encrypted with SM2 (ASN.1, C1 C3 C2) to the platform's key"}
 	}
-	r, err := s.askedFor(x, a.ID)
-	if err != nil {
+	if err := checkAskedID("id", a.ID); err != nil {
 		return nil, err
 	}
+	var r *evidence.SubjectRequest
 	// An officer who hangs up meanwhile has answered all the same.
-	err = s.lookups.do(context.WithoutCancel(x.r.Context()), func(ctx context.Context) error {
-		return s.cfg.Evidence.Answer(ctx, r.ID, x.party.ID, a.Answer)
+	err := s.lookups.do(context.WithoutCancel(x.r.Context()), func(ctx context.Context) (err error) {
+		answered := s.cfg.Evidence.Answer(ctx, a.ID, x.party.ID, a.Answer)
+		if answered != nil && !errors.Is(answered, evidence.ErrNotFound) {
+			return answered
+		}
+		if r, err = s.cfg.Evidence.RequestOf(ctx, a.ID); err == nil && answered != nil {
+			return wire.Refuse(wire.CodeAnswered, "")
+		}
+		return err
 	})
-	if errors.Is(err, evidence.ErrNotFound) { // it is there
-		return nil, wire.Refuse(wire.CodeAnswered, "")
-	}
 	if err != nil {
-		return nil, err
-	}
-	if r, err = s.askedFor(x, r.ID); err != nil {
 		return nil, err
 	}
 	return stateOfAsked(r), nil

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -111,6 +113,39 @@ func TestARequestIsAnsweredOnce(t *testing.T) {
 	list := k.list(`{"all":true}`)
 	if len(list.Requests) != 1 || list.Requests[0].Officer != "privacy" || !list.Requests[0].Answered.Equal(k.now()) {
 		t.Errorf("%+v", list)
+	}
+}
+
+func TestWhoHangsUpMeanwhileHasAskedAndAnsweredAllTheSame(t *testing.T) {
+	k := startKeeping(t)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	callOf := func(path, rid, body string) *call {
+		return &call{s: k.Server, r: httptest.NewRequestWithContext(gone, "POST", path, nil), id: newRequestID(k.now()), party: k.party(rid), began: k.now(),
+			buffers: &buffers{body: []byte(body)}}
+	}
+	ask := callOf(pathAsk, "platform", goodAsk)
+	if _, err := k.keepAsk(ask); err != nil {
+		t.Fatal(err)
+	}
+	k.answerAsked(callOf(pathAnswerAsked, "privacy", k.answer(ask.id))) // whom it is for, nobody is there to hear
+	if list := k.list(`{"all":true}`); len(list.Requests) != 1 || list.Requests[0].Officer != "privacy" {
+		t.Errorf("%+v", list)
+	}
+}
+
+func TestWhatIsOverIsNotGivenAnyMore(t *testing.T) {
+	k := startKeeping(t)
+	id := k.ask(goodAsk).ID
+	k.asked(pathAnswerAsked, k.answer(id), wire.CodeOK, nil)
+	if _, err := k.store.Write.Exec("UPDATE subject_requests SET sealed = NULL, answer = NULL"); err != nil {
+		t.Fatal(err)
+	}
+	if a := k.asked(pathAskedState, `{"id":"`+id+`"}`, wire.CodeOK, nil); strings.Contains(string(a.Data), `"answer"`) || !strings.Contains(string(a.Data), `"answered"`) {
+		t.Errorf("%s", a.Data)
+	}
+	if a := k.asked(pathAsked, `{"all":true}`, wire.CodeOK, nil); strings.Contains(string(a.Data), "sealed") {
+		t.Errorf("%s", a.Data)
 	}
 }
 
