@@ -123,7 +123,9 @@ func (f *exportFlags) export(cmd *cobra.Command, r *evidence.Reader, from, to po
 	}
 	p := evidencePage{say, f.lang, wantsColour(say)}
 	fmt.Fprintf(say, p.say("%s：日志 %s 第 %d 至 %d 组，%s 字节\n", "%s: log %s, groups %d to %d, %s bytes\n"), f.out, log, what.From, what.To-1, digits(float64(told.Bytes)))
-	fmt.Fprintln(say, p.say("核对：", "check it: ")+"tongma evidence verify FILE --key GATEWAY.pem")
+	if f.out != "-" {
+		fmt.Fprintf(say, p.say("核对：tongma evidence verify %s --key 网关公钥.pem\n", "check it: tongma evidence verify %s --key GATEWAY.pem\n"), f.out)
+	}
 	return nil
 }
 
@@ -201,10 +203,12 @@ func rangeOf(ctx context.Context, r *evidence.Reader, log string, from, to point
 		}
 	}
 	what, err := r.Between(ctx, log, begin, end)
-	if errors.Is(err, evidence.ErrNotFound) {
+	switch {
+	case errors.Is(err, evidence.ErrNotFound) && !from.given && !to.given:
+		return what, fail(fmt.Errorf("log %s has no entries yet", log), "")
+	case errors.Is(err, evidence.ErrNotFound):
 		return what, fail(fmt.Errorf("log %s has nothing of this time", log), "leave --from and --to out for all that it has")
-	}
-	if err != nil {
+	case err != nil:
 		return what, err
 	}
 	if from.given && from.at.IsZero() {

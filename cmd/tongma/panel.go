@@ -108,9 +108,13 @@ func panelRows(v *standard.Verification, place string) [][2]string {
 		}
 	}
 	region, _ := standard.LookupRegion(place)
-	return append(rows, [2]string{"地点 place", join(" ", place, region.Name)},
+	rows = append(rows, [2]string{"地点 place", join(" ", place, region.Name)},
 		[2]string{"规则 rule", v.Decision.Rule},
 		[2]string{"编号 id", v.ID})
+	if v.Evidence != nil {
+		rows = append(rows, [2]string{"存证 evidence", "已存入日志 kept in log " + v.Evidence.Log})
+	}
+	return rows
 }
 
 // statusText is the national status beside the system's own words.

@@ -26,6 +26,7 @@ var panels = decided(map[string]standard.Verification{
 		Freshness: &standard.Freshness{
 			From: standard.Live, ObservedAt: observed, AgeMs: 38, ValidUntil: observed.Add(time.Minute).Truncate(time.Second),
 		},
+		Evidence: &standard.Evidence{Log: "demo", Entry: "01JZ0000000000000000000000"},
 	},
 	"others": {
 		ID: "01JZ0000000000000000000001", Outcome: standard.Verified, Status: standard.Green, Colour: standard.ColourGreen,

@@ -34,6 +34,7 @@ var supplies = sync.OnceValues(func() (map[string][]byte, error) {
 		"secrets/evidence":        bytes.Repeat([]byte("k"), 32),
 		"callers/suishen.pub.pem": public,
 		"callers/ops-1.pub.pem":   public,
+		"callers/privacy.pub.pem": public,
 		"secrets/suishen":         []byte("a secret\n"),
 		"state/.keep":             nil,
 	}, errors.Join(err, err2, err3)
@@ -84,7 +85,7 @@ func TestTheExampleLoads(t *testing.T) {
 	if s.Limits.Timeout != 2*time.Second || s.Limits.Rate != 500 || s.Limits.Body != 64<<10 || s.Limits.Concurrency != 64 || s.Limits.Retry != 1 {
 		t.Errorf("limits: %+v", s.Limits)
 	}
-	if len(cfg.Callers) != 3 || !cfg.Callers[2].Roles.Has(standard.RoleOperator) || !cfg.Callers[1].Runs("suishen") {
+	if len(cfg.Callers) != 4 || !cfg.Callers[2].Roles.Has(standard.RoleOperator) || !cfg.Callers[3].Roles.Has(standard.RolePrivacy) || !cfg.Callers[1].Runs("suishen") {
 		t.Fatalf("%d callers", len(cfg.Callers))
 	}
 	c := cfg.Callers[0]
