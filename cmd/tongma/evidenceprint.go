@@ -112,7 +112,7 @@ func (p evidencePage) pseudonym(of proof.Pseudonym) string {
 	if of == (proof.Pseudonym{}) {
 		return ""
 	}
-	return hex.EncodeToString(of[:]) + p.say("（当日假名）", "  (a pseudonym of that day)")
+	return hex.EncodeToString(of[:]) + p.say("（当日化名）", "  (a pseudonym of that day)")
 }
 
 // moment writes a time as it stands in the evidence, to the millisecond.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -70,7 +69,7 @@ platform's own answers refer to the holder by. Officer and platform alone can re
 				return err
 			}
 			defer c.Close()
-			ask := asker{bufio.NewReader(cmd.InOrStdin()), cmd.ErrOrStderr(), isTerminal(cmd.InOrStdin()), f.lang}
+			ask := newAsker(cmd, f.lang)
 			system := ""
 			if bySubject {
 				system = a.System
@@ -88,7 +87,7 @@ platform's own answers refer to the holder by. Officer and platform alone can re
 				return printJSON(cmd.OutOrStdout(), r)
 			}
 			p := evidencePage{cmd.OutOrStdout(), f.lang, false}
-			fmt.Fprintf(p.w, p.say("%s  已转交个人信息保护负责人，%s\n", "%s  handed on to the privacy officer, %s\n"), r.ID, clock(r.At))
+			fmt.Fprintf(p.w, p.say("%s  已转交隐私负责人，%s\n", "%s  handed on to the privacy officer, %s\n"), r.ID, clock(r.At))
 			return nil
 		},
 	}
@@ -384,8 +383,7 @@ key and answers. The search is made for the case whose number is the ID. An answ
 			if !f.json {
 				p.findings(found)
 			}
-			ok := asker{bufio.NewReader(cmd.InOrStdin()), cmd.ErrOrStderr(), isTerminal(cmd.InOrStdin()), f.lang}
-			if !yes && !ok.confirm("以此答复？y/n ", "answer with this? y/n ") {
+			if !yes && !newAsker(cmd, f.lang).confirm("以此答复？y/n ", "answer with this? y/n ") {
 				return fail(errors.New("nothing was answered"), "--yes answers where there is no terminal to ask on")
 			}
 			state, err := answerWith(cmd.Context(), c, platform, r, ask, found)

@@ -124,7 +124,7 @@ EXIT STATUS
 			if err != nil {
 				return err
 			}
-			ask := asker{bufio.NewReader(cmd.InOrStdin()), cmd.ErrOrStderr(), isTerminal(cmd.InOrStdin()), f.lang}
+			ask := newAsker(cmd, f.lang)
 			if err := ask.line("--case", "案号（将写入存证，勿写人名）: ", "case (it is recorded for good, so let it name nobody): ", &caseNumber); err != nil {
 				return err
 			}
@@ -157,10 +157,16 @@ EXIT STATUS
 
 // asker asks for what flags do not tell.
 type asker struct {
+	ctx      context.Context // of the command: where Ctrl-C comes first, nothing is asked any more
 	in       *bufio.Reader
 	out      io.Writer
 	terminal bool
 	lang     string
+}
+
+func newAsker(cmd *cobra.Command, lang string) asker {
+	in := cmd.InOrStdin()
+	return asker{cmd.Context(), bufio.NewReader(io.LimitReader(in, maxTyped)), cmd.ErrOrStderr(), isTerminal(in), lang}
 }
 
 // line completes a flag, on a terminal by asking.
@@ -183,15 +189,29 @@ func (a asker) line(flag, zh, en string, into *string) error {
 	return nil
 }
 
-// maxTyped bounds a line that is typed, in bytes.
-const maxTyped = 1024
+// maxTyped bounds what is typed, in bytes.
+const maxTyped = 16 << 10
 
+// read reads a line. Reading a terminal cannot be broken off: where Ctrl-C comes first, it ends with the process.
 func (a asker) read() (string, error) {
-	text, err := a.in.ReadString('\n')
-	if len(text) > maxTyped || err != nil && !errors.Is(err, io.EOF) {
-		return "", errors.New("no line")
+	type line struct {
+		text string
+		err  error
 	}
-	return strings.TrimSpace(text), nil
+	typed := make(chan line, 1)
+	go func() {
+		text, err := a.in.ReadString('\n')
+		if text != "" && errors.Is(err, io.EOF) {
+			err = nil
+		}
+		typed <- line{strings.TrimSpace(text), err}
+	}()
+	select {
+	case l := <-typed:
+		return l.text, l.err
+	case <-a.ctx.Done():
+		return "", a.ctx.Err()
+	}
 }
 
 // wanted is a person, by a document or by a system's own reference.
@@ -303,7 +323,7 @@ func (s *searching) pseudonyms(ctx context.Context, days wire.Days) (*found, err
 		sealed := evidence.DayKey{Day: k.Day, Part: k.Part, Sealed: k.Sealed}
 		day, err := sealed.Open(s.officer)
 		if err != nil {
-			return nil, fail(err, "is --officer-key the one whose public half the gateway had as evidence: officer on that day?")
+			return nil, fail(err, "is --officer-key the one whose public half the gateway had as evidence: officer on that day? --from and --to leave other days out")
 		}
 		who := s.who.on(day)
 		if last := len(f.wanted) - 1; last >= 0 && f.wanted[last].Day == k.Day {

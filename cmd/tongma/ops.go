@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -202,7 +201,7 @@ func opsChangeCommand(f *opsFlags, what change) *cobra.Command {
 				return err
 			}
 			defer c.Close()
-			if reason, err = askReason(reason, cmd.InOrStdin(), cmd.ErrOrStderr(), f.lang); err != nil {
+			if reason, err = askReason(reason, newAsker(cmd, f.lang)); err != nil {
 				return err
 			}
 			after := []wire.SystemState{}
@@ -240,23 +239,23 @@ func (f *opsFlags) show(out io.Writer, systems []wire.SystemState) error {
 }
 
 // askReason gives the reason, if need be asked for on a terminal.
-func askReason(given string, in io.Reader, out io.Writer, lang string) (string, error) {
+func askReason(given string, ask asker) (string, error) {
 	const hint = "1 to 200 characters on one line that name nobody, such as --reason 'planned work until 10:00'"
-	if given != "" {
-		if !wire.ValidReason(given) {
-			return "", misuse(hint, "the reason cannot be recorded")
-		}
+	switch {
+	case wire.ValidReason(given):
 		return given, nil
-	}
-	if f, ok := in.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
+	case given != "":
+		return "", misuse(hint, "the reason cannot be recorded")
+	case !ask.terminal:
 		return "", misuse(hint, "a change needs --reason TEXT where there is no terminal to ask on")
 	}
-	for lines := bufio.NewScanner(in); ; {
-		fmt.Fprint(out, say(standard.Text{Zh: "原因（将写入记录，勿写人名）: ", En: "reason (it is recorded, so let it name nobody): "}, lang))
-		if !lines.Scan() {
+	for {
+		fmt.Fprint(ask.out, say(standard.Text{Zh: "原因（将写入记录，勿写人名）: ", En: "reason (it is recorded, so let it name nobody): "}, ask.lang))
+		reason, err := ask.read()
+		if err != nil {
 			return "", misuse(hint, "no reason: nothing was done")
 		}
-		if reason := strings.TrimSpace(lines.Text()); wire.ValidReason(reason) {
+		if wire.ValidReason(reason) {
 			return reason, nil
 		}
 	}
