@@ -121,10 +121,14 @@ func TestTheOfficerFindsATravellerByKeysThatOnlyTheyCanOpen(t *testing.T) {
 	if by.Kind != proof.Search || by.Case != "2022-0315" || by.Purpose != "complaint" || by.Party != "privacy" || by.Found != 2 || by.Holder != (proof.Pseudonym{}) {
 		t.Errorf("the search's own entry is %+v", by)
 	}
-	log := k.station.log.String()
-	for _, private := range []string{"2022-0315", "complaint", "traveller", "0000001945"} {
-		if strings.Contains(log, private) {
-			t.Errorf("the log holds %q", private)
+	families, err := k.cfg.Metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, metrics := k.station.log.String(), fmt.Sprint(families)
+	for _, private := range []string{"2022-0315", "complaint", "traveller", "0000001945", first.ID} {
+		if strings.Contains(log, private) || strings.Contains(metrics, private) {
+			t.Errorf("the log or the metrics hold %q", private)
 		}
 	}
 	if !strings.Contains(log, `"party":"privacy","keys":1`) {

@@ -250,6 +250,18 @@ func TestWithoutAStoreNothingIsKnown(t *testing.T) {
 	}
 }
 
+func TestAStoreThatHasComeBackIsAskedAgain(t *testing.T) {
+	server := storetest.StartPostgres(t)
+	k := startKeepingAt(t, server.Database(t))
+	e := k.keep("gate", traveller)
+	server.Kill()
+	k.expect(k.sign(proofOf("gate", e.ID)), wire.CodeEvidence)
+	server.Restart(t)
+	storetest.Eventually(t, 20*time.Second, "the proof can be had again", func() bool {
+		return k.send(k.sign(proofOf("gate", e.ID))).Code == wire.CodeOK.Code
+	})
+}
+
 func TestWithoutEvidenceNothingOfItIsServed(t *testing.T) {
 	s := start(t)
 	s.expect(s.sign(proofOf("gate", "01FX2D0000ABCDEFGHJKMNPQRS")), wire.CodeRoute)
