@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +19,8 @@ import (
 
 	"tongma/gateway"
 	"tongma/standard"
+	"tongma/standard/proof"
+	"tongma/standard/sm"
 	"tongma/standard/wire"
 )
 
@@ -118,6 +121,25 @@ func TestTheDescriptionHasTheSchemasOfTheStandard(t *testing.T) {
 		if diff := cmp.Diff(asComponent(root), described[name]); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
+	}
+}
+
+func TestTheExampleOfAProofHolds(t *testing.T) {
+	file, err := os.ReadFile("../../standard/proof/testdata/gateway.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := sm.ParsePublicKeyPEM(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answered := loadOpenAPI(t).Paths.Find(pathProof).Get.Responses.Status(200).Value.Content.Get("application/json").Example
+	p, err := proof.ParseProof([]byte(asJSON(t, answered.(map[string]any)["data"])))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := p.Verify(proof.KeysOf(key)); err != nil {
+		t.Error(err)
 	}
 }
 
