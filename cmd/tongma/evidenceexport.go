@@ -97,15 +97,15 @@ func (f *exportFlags) export(cmd *cobra.Command, r *evidence.Reader, from, to po
 	if err != nil {
 		return err
 	}
-	add, done := advance(cmd.ErrOrStderr(), int64(what.To-what.From), "groups")
+	add, done := advance(cmd.ErrOrStderr(), int64(what.To-what.From), say(standard.Text{Zh: "导出中", En: "exporting"}, f.lang))
 	told := exportMade{File: f.out, Log: log, From: what.From, To: what.To, Groups: what.To - what.From}
 	write := func(w io.Writer) error {
 		return r.Export(ctx, &lines{w: w, add: add, bytes: &told.Bytes}, log, what)
 	}
-	say := cmd.OutOrStdout()
+	screen := cmd.OutOrStdout()
 	if f.out == "-" {
-		err = write(say)
-		say = cmd.ErrOrStderr()
+		err = write(screen)
+		screen = cmd.ErrOrStderr()
 	} else {
 		err = writeWholeNew(f.out, write)
 	}
@@ -119,12 +119,12 @@ func (f *exportFlags) export(cmd *cobra.Command, r *evidence.Reader, from, to po
 		return fail(err, "nothing was exported")
 	}
 	if f.json {
-		return printJSON(say, told)
+		return printJSON(screen, told)
 	}
-	p := evidencePage{say, f.lang, wantsColour(say)}
-	fmt.Fprintf(say, p.say("%s：日志 %s 第 %d 至 %d 组，%s 字节\n", "%s: log %s, groups %d to %d, %s bytes\n"), f.out, log, what.From, what.To-1, digits(float64(told.Bytes)))
+	p := evidencePage{screen, f.lang, false}
+	fmt.Fprintf(screen, p.say("%s：日志 %s 第 %d 至 %d 组，%s 字节\n", "%s: log %s, groups %d to %d, %s bytes\n"), f.out, log, what.From, what.To-1, digits(float64(told.Bytes)))
 	if f.out != "-" {
-		fmt.Fprintf(say, p.say("核对：tongma evidence verify %s --key 网关公钥.pem\n", "check it: tongma evidence verify %s --key GATEWAY.pem\n"), f.out)
+		fmt.Fprintf(screen, p.say("核对：tongma evidence verify %s --key 网关公钥.pem\n", "check it: tongma evidence verify %s --key GATEWAY.pem\n"), f.out)
 	}
 	return nil
 }

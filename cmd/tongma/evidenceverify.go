@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/hex"
@@ -23,7 +24,7 @@ import (
 func evidenceVerifyCommand() *cobra.Command {
 	var keys []string
 	var answer, lang string
-	var asJSON bool
+	var asJSON, list bool
 	cmd := &cobra.Command{
 		Use:   "verify FILE... --key GATEWAY.pem",
 		Short: "Check proofs and exports, without any gateway",
@@ -38,6 +39,9 @@ does not. Exports of one log are taken to follow each other in the order in whic
 before it has ended. A proof that is named beside an export of its log must agree with it: two signed heads of one number would be
 proof against the gateway itself.
 
+With --entries it also prints what stands in exports, a line of JSON for each entry of a group that holds; what became of the files is told on standard
+error then.
+
 What it cannot show: what came after the end of an export, and, if it does not begin with group 0, what came before.
 
 EXIT STATUS
@@ -46,7 +50,8 @@ EXIT STATUS
   2   the command line cannot be meant`,
 		Example: `  tongma evidence verify proof.json --key gateway.pub.pem
   tongma evidence verify proof.json --key gateway.pub.pem --answer answer.json
-  tongma evidence verify 2022-01.export 2022-02.export proof.json --key gateway.pub.pem --json | jq .holds`,
+  tongma evidence verify 2022-01.export 2022-02.export proof.json --key gateway.pub.pem --json | jq .holds
+  tongma evidence verify 2022-01.export --key gateway.pub.pem --entries | jq 'select(.action == "deny")'`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return errors.New("evidence verify needs FILE")
@@ -67,14 +72,24 @@ EXIT STATUS
 					return misuse("--answer names the file with the answer", "%w", err)
 				}
 			}
-			report, err := c.check(cmd.Context(), files, cmd.ErrOrStderr())
+			add := func(size int64) (func(int64), func()) {
+				return advance(cmd.ErrOrStderr(), size, say(standard.Text{Zh: "核对中", En: "checking"}, lang))
+			}
+			out := cmd.OutOrStdout()
+			if list {
+				lines := bufio.NewWriter(out)
+				defer lines.Flush()
+				c.entries, out = json.NewEncoder(lines), cmd.ErrOrStderr()
+				c.entries.SetEscapeHTML(false)
+			}
+			report, err := c.check(cmd.Context(), files, add)
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				err = printJSON(cmd.OutOrStdout(), report)
+				err = printJSON(out, report)
 			} else {
-				p := evidencePage{cmd.OutOrStdout(), lang, wantsColour(cmd.OutOrStdout())}
+				p := evidencePage{out, lang, wantsColour(out)}
 				for _, f := range report.Files {
 					p.checked(f)
 				}
@@ -87,6 +102,7 @@ EXIT STATUS
 	}
 	cmd.Flags().StringArrayVar(&keys, "key", nil, "the gateway's public key, a PEM `FILE`")
 	cmd.Flags().StringVar(&answer, "answer", "", "the answer that a proof is of, a `FILE`")
+	cmd.Flags().BoolVar(&list, "entries", false, "print the entries of exports, each on a line of JSON")
 	langFlag(cmd, &lang)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
@@ -171,15 +187,36 @@ type headSeen struct {
 
 // checker checks files, and each against the others.
 type checker struct {
-	keys   proof.Keys
-	answer []byte
-	heads  map[headPlace]headSeen
-	ends   map[string][]byte // of each log the last head of the last export
-	last   map[string]string // and its file
+	keys    proof.Keys
+	answer  []byte
+	heads   map[headPlace]headSeen
+	ends    map[string][]byte // of each log the last head of the last export
+	last    map[string]string // and its file
+	entries *json.Encoder     // where entries are listed; nil: nowhere
+}
+
+// listed is an entry as it is listed.
+type listed struct {
+	Log    string `json:"log"`
+	Group  uint64 `json:"group"`
+	Number int    `json:"number"`
+	*shownEntry
+}
+
+func (c *checker) list(b *proof.Block) error {
+	if c.entries == nil {
+		return nil
+	}
+	for i := range b.Entries {
+		if err := c.entries.Encode(listed{b.Head.Log, b.Head.Group, i, showEntry(&b.Entries[i])}); err != nil {
+			return fail(err, "")
+		}
+	}
+	return nil
 }
 
 // check looks at proofs first, so that exports can be compared with them.
-func (c *checker) check(ctx context.Context, names []string, screen io.Writer) (*checkReport, error) {
+func (c *checker) check(ctx context.Context, names []string, begin func(size int64) (add func(int64), done func())) (*checkReport, error) {
 	report := &checkReport{Holds: true}
 	var exports []*checkedFile
 	proofs, size := 0, int64(0)
@@ -201,7 +238,7 @@ func (c *checker) check(ctx context.Context, names []string, screen io.Writer) (
 	if c.answer != nil && (proofs != 1 || len(exports) > 0) {
 		return nil, misuse("an answer belongs to one proof", "--answer is for one FILE, a proof")
 	}
-	add, done := advance(screen, size, "checking")
+	add, done := begin(size)
 	for _, f := range exports {
 		if err := c.export(ctx, f, add); err != nil {
 			done()
@@ -361,6 +398,9 @@ func (c *checker) export(ctx context.Context, f *checkedFile, add func(int64)) e
 		e.take(b)
 		head = append(head[:0], b.Group.Head...)
 		c.compare(f, b)
+		if err := c.list(b); err != nil {
+			return err
+		}
 	}
 	delete(c.ends, e.Log)
 	if head == nil {

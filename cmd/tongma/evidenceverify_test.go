@@ -100,7 +100,7 @@ func (l *twoFaced) file(name string, data []byte) string {
 func (l *twoFaced) faults(files ...string) (told []string) {
 	l.t.Helper()
 	c := &checker{keys: proof.KeysOf(l.key.Public()), heads: map[headPlace]headSeen{}, ends: map[string][]byte{}, last: map[string]string{}}
-	report, err := c.check(l.t.Context(), files, new(bytes.Buffer))
+	report, err := c.check(l.t.Context(), files, func(int64) (func(int64), func()) { return func(int64) {}, func() {} })
 	l.must(err)
 	for _, f := range report.Files {
 		if f.Holds != (len(f.Faults) == 0) {
