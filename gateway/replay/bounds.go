@@ -49,3 +49,27 @@ func (v *view) with(raised map[string]bounds) *view {
 	}
 	return &next
 }
+
+// above gives the bounds of those callers for whom they are not below the floor, where they are dropped.
+func (v *view) above(floor int64) map[string]bounds {
+	callers := map[string]bounds{}
+	for tag, b := range v.callers {
+		if b.until > floor {
+			callers[tag] = b
+		}
+	}
+	return callers
+}
+
+// behind says whether what is known now is less than what was known: the store was put back, with something older.
+func (v *view) behind(known *view) bool {
+	if v.seq < known.seq || v.until < known.until {
+		return true
+	}
+	for tag, b := range known.above(v.floor) {
+		if b.until > v.callers[tag].until {
+			return true
+		}
+	}
+	return false
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -14,8 +15,11 @@ import (
 // sure is the PostgreSQL: it keeps the bounds, and the nonces of requests that it decides about.
 type sure struct{ db *sql.DB }
 
-// everybody stands in the place of a caller in the row that holds for all. No tag is empty.
-const everybody = ""
+// These stand in the place of a caller, whose tag is longer.
+const (
+	everybody = ""     // the row that holds for all
+	back      = "back" // a row whose until is when every node has told what it knew before the store went back
+)
 
 // How the bounds move.
 const (
@@ -23,6 +27,7 @@ const (
 	renewal  = 750 * time.Millisecond // it is moved when less than that is left
 	gap      = 5 * time.Second        // nodes that were all away for so long begin with a floor
 	step     = 2 * time.Second        // by how much the until of one caller is ahead of its request
+	telling  = 3 * time.Second        // every node that lives has looked at the bounds
 	nonceFor = wire.NonceLife + wire.Skew
 )
 
@@ -43,9 +48,11 @@ func (s *sure) read(ctx context.Context) (v *view, now int64, err error) {
 		if err := rows.Scan(&caller, &t.floor, &t.since, &t.until, &t.seq, &t.epoch, &t.began, &now); err != nil {
 			return nil, 0, err
 		}
-		if caller == everybody {
+		switch caller {
+		case everybody:
 			v.turn, found = t, true
-		} else {
+		case back:
+		default:
 			v.callers[caller] = t.bounds
 		}
 	}
@@ -58,12 +65,38 @@ func (s *sure) read(ctx context.Context) (v *view, now int64, err error) {
 	return v, now, nil
 }
 
-// begin makes the first row. What a gateway accepted before its nodes shared nonces is below the floor.
+// begin makes the first row. What a gateway accepted before its nodes shared nonces is below the floor. A store that was restored from a backup has none
+// either, but logs that were closed then: what had been accepted before, from whichever clock, is below the floor too.
 func (s *sure) begin(ctx context.Context) error {
-	_, err := s.db.ExecContext(ctx, `INSERT INTO nonce_turns (caller, floor, since, until, seq, epoch, began)
-		SELECT '', now, now, now, 0, '', 0 FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now) AS clock
-		ON CONFLICT DO NOTHING`)
+	_, err := s.db.ExecContext(ctx, `WITH clock AS (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now),
+			start AS (SELECT now, greatest(now, (SELECT max(closed) + $1 FROM logs)) AS at FROM clock)
+		INSERT INTO nonce_turns (caller, floor, since, until, seq, epoch, began)
+			SELECT $2, at, at, at, 0, '', 0 FROM start UNION ALL SELECT $3, 0, 0, now + $4, 0, '', 0 FROM start
+		ON CONFLICT DO NOTHING`, wire.Skew.Milliseconds(), everybody, back, telling.Milliseconds())
 	return err
+}
+
+// forward puts all times that may have been decided about below the floor, in a store that has gone back behind what a node knew of it.
+func (s *sure) forward(ctx context.Context, known *view, now int64) error {
+	to := max(known.until, now+window.Milliseconds()) // nobody had moved until further
+	told := maps.Clone(known.callers)
+	told[back] = bounds{until: now + telling.Milliseconds()}
+	tags := slices.Sorted(maps.Keys(told))
+	untils := make([]int64, len(tags))
+	for i, tag := range tags {
+		untils[i] = told[tag].until
+	}
+	return s.within(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `UPDATE nonce_turns SET floor = greatest(floor, $1), since = greatest(since, $1), until = greatest(until, $1),
+			seq = greatest(seq, $2) + 1 WHERE caller = ''`, to, known.seq); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO nonce_turns AS t (caller, floor, since, until, seq, epoch, began)
+			SELECT tag, until, until, until, 0, '', 0 FROM unnest($1::text[], $2::bigint[]) AS r (tag, until)
+			ON CONFLICT (caller) DO UPDATE SET floor = greatest(t.floor, excluded.floor), since = greatest(t.since, excluded.since), until = greatest(t.until, excluded.until)`,
+			tags, untils)
+		return err
+	})
 }
 
 // extend moves the until of a turn to a window after now, unless another node has meanwhile. After a gap everything up to now is below
@@ -117,10 +150,12 @@ func (s *sure) raise(ctx context.Context, t *turn, to map[string]int64) (map[str
 	}
 	err := s.within(ctx, func(tx *sql.Tx) error {
 		var seq int64
-		if err := tx.QueryRowContext(ctx, `SELECT seq FROM nonce_turns WHERE caller = '' FOR SHARE`).Scan(&seq); err != nil {
+		var wait bool
+		if err := tx.QueryRowContext(ctx, `SELECT seq, EXISTS (SELECT FROM nonce_turns WHERE caller = $1 AND until > extract(epoch FROM clock_timestamp()) * 1000)
+			FROM nonce_turns WHERE caller = '' FOR SHARE`, back).Scan(&seq, &wait); err != nil {
 			return err
 		}
-		if seq != t.seq {
+		if seq != t.seq || wait { // for the bounds that others may know
 			return errTurned
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO nonce_turns (caller, floor, since, until, seq, epoch, began)
@@ -146,41 +181,58 @@ func (s *sure) within(ctx context.Context, f func(*sql.Tx) error) error {
 
 // take says of each nonce whether it is new: nil, [registry.ErrReplayed] or [registry.ErrUnsure].
 func (s *sure) take(ctx context.Context, all []nonce) []error {
-	tags, untils := make([]string, len(all)), make([]int64, len(all))
+	var known turn // the furthest that any of those who ask goes by
 	for i := range all {
-		tags[i], untils[i] = all[i].tag, all[i].at+nonceFor.Milliseconds()
+		known.seq, known.until = max(known.seq, all[i].turn.seq), max(known.until, all[i].turn.until)
 	}
-	fresh, err := s.insert(ctx, tags, untils)
+	found, err := s.insert(ctx, all, known)
 	verdicts := make([]error, len(all))
+	taken := make(map[string]bool, len(all))
 	for i := range all {
-		switch {
-		case err != nil:
+		switch tag := all[i].tag; {
+		case err != nil || !found[i].decided:
 			verdicts[i] = registry.ErrUnsure
-		case !fresh[all[i].tag]:
+		case !found[i].fresh || taken[tag]:
 			verdicts[i] = registry.ErrReplayed
+		default:
+			taken[tag] = true // there may be two in one crowd
 		}
-		delete(fresh, all[i].tag) // the second of two in one crowd
 	}
 	return verdicts
 }
 
-// insert gives the tags that were not there. They come back once they are on disk.
-func (s *sure) insert(ctx context.Context, tags []string, untils []int64) (map[string]bool, error) {
-	rows, err := s.db.QueryContext(ctx, `INSERT INTO nonces (caller, nonce, until) SELECT '', tag, until FROM unnest($1::text[], $2::bigint[]) AS n (tag, until)
-		ORDER BY tag ON CONFLICT DO NOTHING RETURNING nonce`, tags, untils)
+// verdict is what PostgreSQL says of a nonce: whether it decides about it, and whether it was not there.
+type verdict struct{ decided, fresh bool }
+
+// insert says it of all, in their order, once they are on disk. The node that asks may know less than PostgreSQL, which decides about nothing below the floor;
+// or it may know more, even of the caller alone: then the store has gone back and may have lost some, and decides about nothing.
+func (s *sure) insert(ctx context.Context, all []nonce, known turn) ([]verdict, error) {
+	tags, callers, ats := make([]string, len(all)), make([]string, len(all)), make([]int64, len(all))
+	for i := range all {
+		tags[i], callers[i], ats[i] = all[i].tag, all[i].caller, all[i].at
+	}
+	rows, err := s.db.QueryContext(ctx, `WITH asked AS (
+			SELECT i, tag, at, coalesce(everybody.seq >= $4 AND everybody.until >= $5
+				AND at > greatest(everybody.floor, own.floor) AND at <= greatest(everybody.until, own.until), false) AS decided
+			FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS n (tag, who, at, i)
+			LEFT JOIN nonce_turns AS everybody ON everybody.caller = '' LEFT JOIN nonce_turns AS own ON own.caller = who),
+		fresh AS (INSERT INTO nonces (caller, nonce, until) SELECT '', tag, at + $6 FROM asked WHERE decided ORDER BY tag
+			ON CONFLICT DO NOTHING RETURNING nonce)
+		SELECT i, decided, tag IN (SELECT nonce FROM fresh) FROM asked`, tags, callers, ats, known.seq, known.until, nonceFor.Milliseconds())
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	fresh := map[string]bool{}
+	found := make([]verdict, len(all)) // of what is not told nothing is decided
 	for rows.Next() {
-		var tag string
-		if err := rows.Scan(&tag); err != nil {
+		var i int
+		var is verdict
+		if err := rows.Scan(&i, &is.decided, &is.fresh); err != nil {
 			return nil, err
 		}
-		fresh[tag] = true
+		found[i-1] = is
 	}
-	return fresh, rows.Err()
+	return found, rows.Err()
 }
 
 // sweep drops what no request can be accepted with any more. Times that old go below the floor first, so that a clock that is set back opens

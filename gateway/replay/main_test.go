@@ -22,6 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type nodes struct {
 	t     testing.TB
 	redis *redistest.Server
+	url   string // of the PostgreSQL, "" for none
 	ways  []*redistest.Proxy
 	all   []*Nonces
 	made  atomic.Int64
@@ -33,22 +34,28 @@ const secret = "0123456789abcdef0123456789abcdef"
 func startNodes(t *testing.T, count int, url string) *nodes {
 	t.Helper()
 	t.Parallel() // they wait more than they work
-	h := &nodes{t: t, redis: redistest.Start(t)}
-	for range count {
-		way := redistest.StartProxy(t, h.redis.Address)
-		c := Config{Redis: freshness.SharedConfig{Addresses: []string{"redis://" + way.Address}, Secret: []byte(secret)}}
-		if url != "" {
-			c.Database = openStore(t, url).Write
-		}
-		n, err := Open(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { n.Close() })
-		h.ways, h.all = append(h.ways, way), append(h.all, n)
+	h := &nodes{t: t, redis: redistest.Start(t), url: url}
+	for i := range count {
+		h.ways = append(h.ways, redistest.StartProxy(t, h.redis.Address))
+		h.all = append(h.all, h.open(i, url))
 	}
 	h.turned("redis", 20*time.Second)
 	return h
+}
+
+// open opens what a node has.
+func (h *nodes) open(node int, url string) *Nonces {
+	h.t.Helper()
+	c := Config{Redis: freshness.SharedConfig{Addresses: []string{"redis://" + h.ways[node].Address}, Secret: []byte(secret)}}
+	if url != "" {
+		c.Database = openStore(h.t, url).Write
+	}
+	n, err := Open(c)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { n.Close() })
+	return n
 }
 
 func openStore(t testing.TB, url string) *store.Store {

@@ -188,11 +188,12 @@ func (n *Nonces) Take(caller, text string, at time.Time) error {
 			return err
 		}
 	}
-	it := nonce{n.tag(caller, text), ms, v.epoch}
+	it := nonce{tag: n.tag(caller, text), at: ms, turn: &v.turn}
 	switch {
 	case ms <= b.floor:
 		return registry.ErrUnsure // [Nonces.Floor] has said so, or will
 	case ms <= b.since || v.epoch == "":
+		it.caller = n.callerTag(caller)
 		return n.inDatabase.do(it)
 	}
 	return n.inRedis.do(it)

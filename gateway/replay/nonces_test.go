@@ -181,16 +181,7 @@ func TestWithoutPostgreSQLNobodySaysWhoDecides(t *testing.T) {
 
 func TestACallerWhoseClockIsAheadHasBoundsOfItsOwn(t *testing.T) {
 	h := startNodes(t, 2, storetest.PostgresURL(t))
-	const by = 150 * time.Second
-	early := func() one {
-		r := h.requestAt(time.Now().Add(by))
-		r.caller = "ahead"
-		return r
-	}
-	first := early()
-	if err := h.take(0, first); err != nil {
-		t.Fatal(err)
-	}
+	first := h.acceptsEarly(0) // once it is sure that no node knows of a caller's bounds
 	h.refused("in Redis", first)
 	h.redis.Kill()
 	h.turned("postgresql", 5*time.Second)
@@ -198,7 +189,7 @@ func TestACallerWhoseClockIsAheadHasBoundsOfItsOwn(t *testing.T) {
 	h.refused("after Redis", first)
 	var second one
 	redistest.Eventually(t, 5*time.Second, "the caller goes on in its own time", func() bool {
-		second = early()
+		second = h.early()
 		return h.take(1, second) == nil
 	})
 	if floor := h.all[1].Floor("ahead"); floor.Before(first.at) || floor.After(second.at) {
@@ -210,7 +201,7 @@ func TestACallerWhoseClockIsAheadHasBoundsOfItsOwn(t *testing.T) {
 	h.redis.Restart()
 	h.turned("redis", 10*time.Second)
 	h.refused("after PostgreSQL", first, second)
-	if err := h.take(0, early()); err != nil {
+	if err := h.take(0, h.early()); err != nil {
 		t.Error(err)
 	}
 }
@@ -235,9 +226,9 @@ func TestRedisAloneRefusesWhatIsFarAhead(t *testing.T) {
 func TestNothingOfACallerCanBeRead(t *testing.T) {
 	h := startNodes(t, 1, storetest.PostgresURL(t))
 	r, _ := h.accepts(0, time.Second)
-	if err := h.take(0, one{"gate-of-somebody", "nonce-of-somebody", time.Now().Add(time.Minute)}); err != nil {
-		t.Fatal(err)
-	}
+	redistest.Eventually(t, 10*time.Second, "somebody is accepted", func() bool {
+		return h.take(0, one{"gate-of-somebody", "nonce-of-somebody", time.Now().Add(time.Minute)}) == nil
+	})
 	kept := h.kept()
 	h.redis.Kill()
 	h.turned("postgresql", 5*time.Second)

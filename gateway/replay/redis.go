@@ -140,20 +140,21 @@ func (q *quick) look(ctx context.Context, now time.Time, lead time.Duration) (ep
 
 // nonce is one to be taken.
 type nonce struct {
-	tag   string // of caller and nonce
-	at    int64  // the request's time, ms
-	epoch string // of the Redis that decides about it, where it is one
+	tag    string // of caller and nonce
+	caller string // its tag, where PostgreSQL decides
+	at     int64  // the request's time, ms
+	turn   *turn  // by which the place that decides was found
 }
 
 // take says of each nonce whether it is new: nil, [registry.ErrReplayed] or [registry.ErrUnsure].
 func (q *quick) take(ctx context.Context, all []nonce) []error {
 	verdicts := make([]error, len(all))
-	epoch := all[0].epoch
+	epoch := all[0].turn.epoch
 	args := append(make([]any, 0, 2+2*len(all)), epoch, int64(generationSpan/time.Second))
 	asked := make([]int, 0, len(all))
 	for i := range all {
 		verdicts[i] = registry.ErrUnsure
-		if all[i].epoch == epoch { // else the turn goes over just now
+		if all[i].turn.epoch == epoch { // else the turn goes over just now
 			args = append(args, all[i].tag, all[i].at)
 			asked = append(asked, i)
 		}

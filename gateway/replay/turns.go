@@ -60,7 +60,11 @@ func (n *Nonces) look(ctx context.Context) (more bool) {
 // publish has all go by v from now on.
 func (n *Nonces) publish(v *view) {
 	n.publishing.Lock()
-	before := n.view.Swap(v)
+	before := n.view.Load()
+	if before != nil {
+		v = v.with(before.above(v.floor)) // some were raised while v was on its way
+	}
+	n.view.Store(v)
 	n.publishing.Unlock()
 	if n.decides(v) {
 		n.fine.Store(int64(n.uptime()))
@@ -93,7 +97,7 @@ func (t *turn) place() string {
 func (n *Nonces) round(ctx context.Context) (more bool) {
 	ctx, cancel := context.WithTimeout(ctx, sureTime)
 	defer cancel()
-	asked := n.uptime()
+	asked, known := n.uptime(), n.view.Load()
 	v, now, err := n.sure.read(ctx)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -101,6 +105,9 @@ func (n *Nonces) round(ctx context.Context) (more bool) {
 	case err != nil:
 		n.report(err)
 		return false
+	}
+	if known != nil && v.behind(known) {
+		return n.sure.forward(ctx, known, max(now, n.now().UnixMilli())) == nil
 	}
 	v.asked = asked
 	n.publish(v)
