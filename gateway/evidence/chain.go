@@ -14,7 +14,7 @@ import (
 // makeRow makes the row of a group. The chain is then behind it: if it cannot be stored for good, the chain is to be loaded again.
 func (l *Log) makeRow(g *group) (*row, error) {
 	h := l.chain.Head(proof.Leaves(g.entries), standard.Millis(l.config.Now()), l.config.Key.Public().ID())
-	r := &row{log: h.Log, seq: h.Group, first: h.First, count: h.Count, at: h.At}
+	r := &row{log: h.Log, seq: h.Group, first: h.First, count: h.Count, at: h.At, requests: g.requests}
 	var err error
 	if r.head, err = proof.AppendHead(nil, &h); err != nil {
 		return nil, err
@@ -54,6 +54,9 @@ func (l *Log) loadChain(ctx context.Context) error {
 	h, err := proof.ParseHead(last.head)
 	if err != nil || h.Group != last.seq || h.Log != l.config.Name {
 		return fmt.Errorf("row %d is damaged, nothing can follow it: restore the store", last.seq)
+	}
+	if err := l.checkLast(last); err != nil {
+		return err
 	}
 	l.length = h.First + uint64(h.Count)
 	l.groups.Store(h.Group + 1)

@@ -84,7 +84,7 @@ func (d *days) at(ctx context.Context, at time.Time) (*openDay, error) {
 		if d.failing(noKey) {
 			return nil, errNoKey
 		}
-		ctx, cancel := context.WithTimeout(ctx, longestWait)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestWait) // all who come today need it, though who is first may leave
 		defer cancel()
 		pseudonyms, err := d.fetch(ctx, name)
 		if err != nil {

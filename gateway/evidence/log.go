@@ -110,8 +110,8 @@ type Log struct {
 
 var _ gateway.Evidence = (*Log)(nil)
 
-// Open opens the log of this node and begins to write it. It takes the same time for a long log as for a short one. It fails with [ErrTaken]
-// or [ErrEnded], and where the store cannot be read.
+// Open opens the log of this node and begins to write it. It takes the same time for a long log as for a short one. It fails with [ErrTaken],
+// [ErrEnded] or [ErrTampered], and where the store cannot be read.
 func Open(ctx context.Context, config Config) (*Log, error) {
 	if err := config.complete(); err != nil {
 		return nil, err
@@ -131,6 +131,7 @@ func Open(ctx context.Context, config Config) (*Log, error) {
 		if l.insert != nil {
 			l.insert.Close()
 		}
+		l.lease.free(ctx) // if it was taken
 		mine.close()
 		return nil, fmt.Errorf("evidence: log %s: %w", config.Name, err)
 	}
@@ -152,7 +153,10 @@ func (l *Log) begin(ctx context.Context) error {
 		return err
 	}
 	if l.groups.Load() < l.lease.mine.marked() {
-		return errors.Join(ErrEnded, l.lease.free(ctx))
+		return ErrEnded
+	}
+	if err := l.keepSigner(); err != nil {
+		return err
 	}
 	if err := l.loadPosition(ctx); err != nil {
 		return err

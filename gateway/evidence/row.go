@@ -22,6 +22,8 @@ type row struct {
 	subtree    []byte
 	entries    []byte // framed; nil if they are gone
 	leaves     []byte // then their hashes
+
+	requests []*SubjectRequest // to be stored with it
 }
 
 const insertRow = "INSERT INTO groups (log, seq, first, count, at, head, sign, subtree, entries) " +
@@ -31,15 +33,11 @@ const insertRow = "INSERT INTO groups (log, seq, first, count, at, head, sign, s
 // putRow stores a row if holder has the lease and no row is there. It is errLost if holder has not, or another row is there; after any other
 // error the row may be there or not, and putRow is to be called again.
 func (l *Log) putRow(ctx context.Context, r *row, holder string) error {
-	result, err := l.insert.ExecContext(ctx, r.log, r.seq, r.first, r.count, r.at.UnixMilli(), r.head, r.sign, r.subtree, r.entries, holder)
-	if err != nil {
-		return err
-	}
-	if n, err := result.RowsAffected(); err != nil || n == 1 {
+	if stored, err := l.insertRow(ctx, r, holder); stored || err != nil {
 		return err
 	}
 	var head, sign []byte
-	err = l.store.Write.QueryRowContext(ctx, "SELECT head, sign FROM groups WHERE log = $1 AND seq = $2", r.log, r.seq).Scan(&head, &sign)
+	err := l.store.Write.QueryRowContext(ctx, "SELECT head, sign FROM groups WHERE log = $1 AND seq = $2", r.log, r.seq).Scan(&head, &sign)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return errLost
@@ -49,6 +47,36 @@ func (l *Log) putRow(ctx context.Context, r *row, holder string) error {
 		return errLost
 	}
 	return nil // an earlier try has stored it
+}
+
+// insertRow does so where nothing is in the way, and says whether it has.
+func (l *Log) insertRow(ctx context.Context, r *row, holder string) (bool, error) {
+	if len(r.requests) == 0 {
+		return insertedRow(ctx, l.insert, r, holder)
+	}
+	tx, err := l.store.Write.BeginTx(ctx, nil)
+	if err != nil {
+		return false, err
+	}
+	defer tx.Rollback()
+	if stored, err := insertedRow(ctx, tx.StmtContext(ctx, l.insert), r, holder); !stored || err != nil {
+		return false, err
+	}
+	for _, q := range r.requests {
+		if err := q.insert(ctx, tx); err != nil {
+			return false, err
+		}
+	}
+	return true, tx.Commit()
+}
+
+func insertedRow(ctx context.Context, insert *sql.Stmt, r *row, holder string) (bool, error) {
+	result, err := insert.ExecContext(ctx, r.log, r.seq, r.first, r.count, r.at.UnixMilli(), r.head, r.sign, r.subtree, r.entries, holder)
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n == 1, err
 }
 
 const columns = "log, seq, first, count, at, head, sign, subtree, entries, leaves"

@@ -41,7 +41,7 @@ func (l *Log) Search(ctx context.Context, by *proof.Entry, wanted []Wanted) ([]F
 		return cmp.Or(a.Entry.At.Compare(b.Entry.At), cmp.Compare(a.Log, b.Log), cmp.Compare(a.Group, b.Group), cmp.Compare(a.Number, b.Number))
 	})
 	by.Found = uint32(len(s.found))
-	err := l.append(ctx, by)
+	err := l.append(ctx, by, nil)
 	l.meters.appended(by.Kind, err)
 	if err != nil {
 		return nil, err

@@ -111,6 +111,19 @@ func TestANodeSaysThatItIsNotReadyWhereItCannotHaveTheKeyOfTheDay(t *testing.T) 
 	eventually(t, "it has the key", func() bool { return l.Append(t.Context(), entry(c.now()), person(1)) == nil })
 }
 
+func TestACallerWhoLeavesAsADayBeginsIsInNobodysWay(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		l := open(t, config(t, s, "node-1"))
+		ctx, leave := context.WithCancel(t.Context())
+		leave()
+		l.Append(ctx, entry(time.Now()), person(1))
+		if err := l.Ready(); err != nil {
+			t.Error(err)
+		}
+		add(t, l, person(2))
+	})
+}
+
 func TestALockedDatabaseDelaysAndLosesNothing(t *testing.T) {
 	url := storetest.SQLiteURL(t)
 	l := open(t, config(t, storetest.Open(t, url), "node-1"))

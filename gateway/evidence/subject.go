@@ -24,8 +24,8 @@ type SubjectRequest struct {
 	Answer   []byte    // sealed for the platform by the officer; nil when the retention is over
 }
 
-// Request keeps what a traveller asks for, sealed to the officer, and returns when that and its entry are on disk. E says which platform vouches, and
-// about whom it is.
+// Request keeps what a traveller asks for, sealed to the officer, and returns when that and its entry are on disk: both, or neither. E says which platform
+// vouches, and about whom it is. Its errors are those of [Log.Append].
 func (l *Log) Request(ctx context.Context, e *proof.Entry, about gateway.Person, text []byte) error {
 	if e.Kind != proof.SubjectRequest || e.Party == "" || e.System == "" {
 		return errors.New("evidence: a request needs a platform and its system")
@@ -34,15 +34,15 @@ func (l *Log) Request(ctx context.Context, e *proof.Entry, about gateway.Person,
 	if err != nil {
 		return fmt.Errorf("evidence: a request cannot be sealed: %w", err)
 	}
-	if err := l.Append(ctx, e, about); err != nil {
-		return err
-	}
-	_, err = l.store.Write.ExecContext(ctx, "INSERT INTO subject_requests (id, at, party, system, sealed) VALUES ($1, $2, $3, $4, $5)",
-		e.ID, e.At.UnixMilli(), e.Party, e.System, sealed)
-	if err != nil {
-		return fmt.Errorf("%w: a request was not kept: %w", ErrUnavailable, err)
-	}
-	return nil
+	// Whoever leaves takes back an entry that is not yet being written; its request would stay.
+	return l.keep(context.WithoutCancel(ctx), e, about, &SubjectRequest{ID: e.ID, At: e.At, Party: e.Party, System: e.System, Sealed: sealed})
+}
+
+// insert stores a request. Ids are drawn by the node and come once; one that is there already must not hold up the log.
+func (r *SubjectRequest) insert(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, "INSERT INTO subject_requests (id, at, party, system, sealed) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING",
+		r.ID, r.At.UnixMilli(), r.Party, r.System, r.Sealed)
+	return err
 }
 
 const requestColumns = "id, at, party, system, sealed, answered, officer, answer"

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -71,6 +72,66 @@ func TestARequestIsKeptSealedAndAnswered(t *testing.T) {
 		bad := entry(c.now())
 		if err := l.Request(t.Context(), bad, person(1), text); err == nil {
 			t.Error("an entry of another kind was taken for a request")
+		}
+	})
+}
+
+// TestARequestAndItsEntryAreKeptTogetherOrNotAtAll takes the table of requests away and gives it back.
+func TestARequestAndItsEntryAreKeptTogetherOrNotAtAll(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		l := open(t, config(t, s, "node-1"))
+		add(t, l, person(1))
+		rename := func(from, to string) {
+			t.Helper()
+			if _, err := s.Write.Exec("ALTER TABLE " + from + " RENAME TO " + to); err != nil {
+				t.Fatal(err)
+			}
+		}
+		entries := func() (ids []string) {
+			t.Helper()
+			for id, e := range mustVerify(t, l, "node-1") {
+				if e.Kind == proof.SubjectRequest {
+					ids = append(ids, id)
+				}
+			}
+			return ids
+		}
+		rename("subject_requests", "away")
+		e := entry(time.Now())
+		e.Kind, e.Party = proof.SubjectRequest, "guangzhou"
+		if err := l.Request(t.Context(), e, person(1), []byte("what is known of me?")); !errors.Is(err, ErrUnavailable) {
+			t.Fatalf("%v, want ErrUnavailable", err)
+		}
+		if got := entries(); len(got) > 0 {
+			t.Error("the request is not kept, and there is an entry of it")
+		}
+		rename("away", "subject_requests")
+		eventually(t, "it goes on by itself", func() bool { return l.Ready() == nil })
+		list, err := l.Requests(t.Context(), "", 10, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := entries(); len(got) != len(list) || len(got) == 1 && got[0] != list[0].ID {
+			t.Errorf("entries of %v, and requests %v", got, list)
+		}
+	})
+}
+
+func TestARequestIsKeptThoughItsCallerLeaves(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		l := open(t, config(t, s, "node-1"))
+		ctx, leave := context.WithCancel(t.Context())
+		leave()
+		e := entry(time.Now())
+		e.Kind, e.Party = proof.SubjectRequest, "guangzhou"
+		if err := l.Request(ctx, e, person(1), []byte("what is known of me?")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.RequestOf(t.Context(), e.ID); err != nil {
+			t.Error(err)
+		}
+		if _, err := l.Find(t.Context(), e.ID); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -34,10 +34,12 @@ type group struct {
 	entries [][]byte
 	left    int // entries whose callers have gone, which are nil
 	born    time.Time
-	done    chan struct{} // closed when err holds
-	err     error
-	watch   *time.Timer
-	settled bool
+
+	requests []*SubjectRequest // whose entries are among them
+	done     chan struct{}     // closed when err holds
+	err      error
+	watch    *time.Timer
+	settled  bool
 }
 
 // settle tells all who wait for g what became of it.
@@ -65,7 +67,7 @@ type waiting struct {
 }
 
 // add puts an entry into the group that waits. It says where, and whether that group is new.
-func (w *waiting) add(entry []byte) (g *group, at int, first bool, err error) {
+func (w *waiting) add(entry []byte, request *SubjectRequest) (g *group, at int, first bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
@@ -80,6 +82,9 @@ func (w *waiting) add(entry []byte) (g *group, at int, first bool, err error) {
 	}
 	g = w.open
 	g.entries = append(g.entries, entry)
+	if request != nil {
+		g.requests = append(g.requests, request)
+	}
 	return g, len(g.entries) - 1, first, nil
 }
 

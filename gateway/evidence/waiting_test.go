@@ -16,7 +16,7 @@ func newWaiting(late *int) *waiting {
 
 func put(t *testing.T, w *waiting) (*group, int) {
 	t.Helper()
-	g, at, _, err := w.add([]byte{1})
+	g, at, _, err := w.add([]byte{1}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestNobodyWaitsLongerThanTheBound(t *testing.T) {
 		if !errors.Is(busy.err, errLate) || late != 1 {
 			t.Errorf("%v, %d", busy.err, late)
 		}
-		if _, _, _, err := w.add(nil); !errors.Is(err, errLate) {
+		if _, _, _, err := w.add(nil, nil); !errors.Is(err, errLate) {
 			t.Errorf("while the store takes too long: %v", err)
 		}
 		time.Sleep(longestWait)
@@ -115,7 +115,7 @@ func TestNoMoreWaitThanOneGroupMayHave(t *testing.T) {
 	for range proof.MaxEntries {
 		put(t, w)
 	}
-	if _, _, _, err := w.add(nil); !errors.Is(err, errFull) {
+	if _, _, _, err := w.add(nil, nil); !errors.Is(err, errFull) {
 		t.Errorf("%v, want errFull", err)
 	}
 	w.take()
@@ -132,7 +132,7 @@ func TestCloseWaitsForWhatIsWrittenAndTakesNothing(t *testing.T) {
 		closed := make(chan error)
 		go func() { closed <- w.close(t.Context()) }()
 		synctest.Wait()
-		if _, _, _, err := w.add(nil); !errors.Is(err, errClosed) {
+		if _, _, _, err := w.add(nil, nil); !errors.Is(err, errClosed) {
 			t.Errorf("%v, want errClosed", err)
 		}
 		w.written(nil)

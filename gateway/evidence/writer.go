@@ -22,20 +22,25 @@ const (
 // Append returns when e is on disk, with the pseudonyms of whom it is about. It takes a second at most, or two when a day begins; its error is then,
 // as always where nothing can be kept, an [ErrUnavailable]. After an error the entry may be there or not.
 func (l *Log) Append(ctx context.Context, e *proof.Entry, about gateway.Person) error {
+	return l.keep(ctx, e, about, nil)
+}
+
+// keep is Append. If the entry is of a request, that is stored with it, in one transaction.
+func (l *Log) keep(ctx context.Context, e *proof.Entry, about gateway.Person, request *SubjectRequest) error {
 	err := l.pseudonymise(ctx, e, about)
 	if err == nil {
-		err = l.append(ctx, e)
+		err = l.append(ctx, e, request)
 	}
 	l.meters.appended(e.Kind, err)
 	return err
 }
 
-func (l *Log) append(ctx context.Context, e *proof.Entry) error {
+func (l *Log) append(ctx context.Context, e *proof.Entry, request *SubjectRequest) error {
 	entry, err := proof.AppendEntry(make([]byte, 0, usualEntry), e)
 	if err != nil {
 		return err
 	}
-	g, at, first, err := l.waiting.add(entry)
+	g, at, first, err := l.waiting.add(entry, request)
 	if err != nil {
 		return err
 	}

@@ -64,11 +64,11 @@ func ParseGrowth(data []byte) (*Growth, error) {
 
 // Verify gives the earlier and the later head if the later one goes on from the earlier.
 func (g *Growth) Verify(keys Keys) (*Head, *Head, error) {
-	from, err := keys.verify(g.Earlier.Head, g.Earlier.Sign)
+	from, err := keys.Verify(g.Earlier.Head, g.Earlier.Sign)
 	if err != nil {
 		return nil, nil, fmt.Errorf("growth: the earlier head: %w", err)
 	}
-	to, err := keys.verify(g.Later.Head, g.Later.Sign)
+	to, err := keys.Verify(g.Later.Head, g.Later.Sign)
 	if err != nil {
 		return nil, nil, fmt.Errorf("growth: the later head: %w", err)
 	}

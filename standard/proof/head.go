@@ -121,8 +121,8 @@ func KeysOf(keys ...*sm.PublicKey) Keys {
 	return byID
 }
 
-// verify reads a head and checks its signature.
-func (k Keys) verify(head, sign []byte) (Head, error) {
+// Verify reads a head and checks its signature.
+func (k Keys) Verify(head, sign []byte) (Head, error) {
 	h, err := ParseHead(head)
 	if err != nil {
 		return Head{}, err

@@ -39,7 +39,7 @@ func ParseProof(data []byte) (*Proof, error) {
 // Verify gives the entry and its group's head if p proves that they are in the log of the signer. What was answered must then be compared by
 // [Entry.IsAnswer].
 func (p *Proof) Verify(keys Keys) (*Entry, *Head, error) {
-	head, err := keys.verify(p.Head, p.Sign)
+	head, err := keys.Verify(p.Head, p.Sign)
 	if err != nil {
 		return nil, nil, fmt.Errorf("proof: %w", err)
 	}

@@ -130,7 +130,7 @@ func (e *Reader) Next() (*Block, error) {
 	if err := json.Unmarshal(line, g, strict); err != nil {
 		return nil, e.fault(errors.New("this is not a group"))
 	}
-	if b.Head, err = e.keys.verify(g.Head, g.Sign); err != nil {
+	if b.Head, err = e.keys.Verify(g.Head, g.Sign); err != nil {
 		return nil, e.fault(err)
 	}
 	place, content := e.follow(), e.open()

@@ -1,0 +1,105 @@
+package evidence
+
+import (
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"tongma/gateway/store"
+	"tongma/gateway/store/storetest"
+	"tongma/standard/proof"
+	"tongma/standard/sm"
+)
+
+// forge signs the last group anew, as somebody would who can write to the store and has a key of their own.
+func forge(t *testing.T, s *store.Store, with *sm.PrivateKey, change func(*proof.Head)) {
+	t.Helper()
+	var head []byte
+	if err := s.Write.QueryRow("SELECT head FROM groups WHERE seq = 2").Scan(&head); err != nil {
+		t.Fatal(err)
+	}
+	h, err := proof.ParseHead(head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(&h)
+	if head, err = proof.AppendHead(nil, &h); err != nil {
+		t.Fatal(err)
+	}
+	sign, err := with.Sign(proof.SignText(head))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Write.Exec("UPDATE groups SET head = $1, sign = $2 WHERE seq = 2", head, sign); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestALogIsNotGoneOnWithWhoseLastGroupWasTamperedWith(t *testing.T) {
+	thief := mustKey()
+	for name, tamper := range map[string]func(*testing.T, *store.Store){
+		"a signature": func(t *testing.T, s *store.Store) {
+			if _, err := s.Write.Exec("UPDATE groups SET sign = (SELECT sign FROM groups WHERE seq = 1) WHERE seq = 2"); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"a head, signed by another": func(t *testing.T, s *store.Store) {
+			forge(t, s, thief, func(h *proof.Head) { h.At = h.At.Add(time.Second) })
+		},
+		"a head, signed by another and said so": func(t *testing.T, s *store.Store) {
+			forge(t, s, thief, func(h *proof.Head) { h.Key = thief.Public().ID() })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Each(t, func(t *testing.T, s *store.Store) {
+				c := config(t, s, "node-1")
+				l := open(t, c)
+				for range 3 {
+					add(t, l, person(1))
+				}
+				shut(l)
+				tamper(t, s)
+				if l, err := Open(t.Context(), c); !errors.Is(err, ErrTampered) {
+					if err == nil {
+						shut(l)
+					}
+					t.Errorf("%v, want ErrTampered", err)
+				}
+				c.Name = "node-1b"
+				add(t, open(t, c), person(1))
+			})
+		})
+	}
+}
+
+func TestALogGoesOnWhenTheGatewayHasAnotherKey(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c := config(t, s, "node-1")
+		l := open(t, c)
+		add(t, l, person(1))
+		shut(l)
+		known := proof.KeysOf(signer.Public())
+		for range 2 {
+			c.Key = mustKey()
+			known[c.Key.Public().ID()] = c.Key.Public()
+			for range 2 { // the first time nothing is signed with it
+				shut(open(t, c))
+			}
+		}
+		l = open(t, c)
+		add(t, l, person(1))
+		shut(l)
+		if got, err := l.signers(); err != nil || len(got) != len(known) {
+			t.Errorf("%d keys are known, want %d: %v", len(got), len(known), err)
+		}
+		if err := os.Remove(l.signersFile()); err != nil {
+			t.Fatal(err)
+		}
+		shut(open(t, c)) // its own key it knows
+		c.Key, c.State = signer, t.TempDir()
+		if _, err := Open(t.Context(), c); !errors.Is(err, ErrTampered) {
+			t.Errorf("with a key that has signed nothing here: %v, want ErrTampered", err)
+		}
+	})
+}
