@@ -16,10 +16,15 @@ import (
 	"tongma/standard/sm"
 )
 
+// proveFlags are the flags of evidence prove.
+type proveFlags struct {
+	callFlags
+	out    string
+	former []string
+}
+
 func evidenceProveCommand() *cobra.Command {
-	f := &callFlags{own: callerFile}
-	var out string
-	var former []string
+	f := &proveFlags{callFlags: callFlags{own: callerFile}}
 	cmd := &cobra.Command{
 		Use:   "prove (ID | -)",
 		Short: "Get the proof that a verification was answered as it was",
@@ -47,50 +52,59 @@ EXIT STATUS
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, a, err := f.connect()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			trusted, err := gatewayKeys(append([]string{a.Gateway.PublicKey}, former...))
-			if err != nil {
-				return err
-			}
 			id, answer, err := readID(cmd.InOrStdin(), args[0])
 			if err != nil {
 				return err
 			}
-			got, err := prove(cmd.Context(), c, a, trusted, id)
-			if err != nil {
-				return err
-			}
-			if answer != nil {
-				is := isAnswer(got.entry, answer)
-				if got.Answer = &is; !is {
-					return fail(errors.New("the entry is of another answer than the one that was given here"), "compare what you have with the entry: `tongma evidence prove "+id+"`")
-				}
-			}
-			if out != "" {
-				if err := writeWholeNew(out, func(w io.Writer) error { return printJSON(w, got.Proof) }); err != nil {
-					return fail(err, newFileHint)
-				}
-			}
-			if f.json {
-				return printJSON(cmd.OutOrStdout(), got)
-			}
-			p := evidencePage{cmd.OutOrStdout(), f.lang, wantsColour(cmd.OutOrStdout())}
-			p.verdict(true, fmt.Sprintf("已证明：网关 %s 确曾如此作答", a.Gateway.ID), fmt.Sprintf("proved: the gateway %s has said this", a.Gateway.ID))
-			p.proof(&got.checkedProof)
-			if out != "" {
-				fmt.Fprintf(p.w, p.say("任何人均可核对：tongma evidence verify %s --key %s\n", "anybody can check it: tongma evidence verify %s --key %s\n"), out, a.Gateway.PublicKey)
-			}
-			return nil
+			return f.run(cmd, id, answer)
 		},
 	}
 	f.on(cmd)
-	cmd.Flags().StringVar(&out, "out", "", "keep the proof in the new `FILE`")
-	cmd.Flags().StringArrayVar(&former, "key", nil, "another public key that the gateway has had, a PEM `FILE`")
+	cmd.Flags().StringVar(&f.out, "out", "", "keep the proof in the new `FILE`")
+	cmd.Flags().StringArrayVar(&f.former, "key", nil, "another public key that the gateway has had, a PEM `FILE`")
 	return cmd
+}
+
+// run gets the proof of id, and holds answer against it unless that is nil.
+func (f *proveFlags) run(cmd *cobra.Command, id string, answer []byte) error {
+	c, a, err := f.connect()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	keys, err := gatewayKeys(append([]string{a.Gateway.PublicKey}, f.former...))
+	if err != nil {
+		return err
+	}
+	got, err := prove(cmd.Context(), c, a, keys, id)
+	if err != nil {
+		return err
+	}
+	if answer != nil {
+		is := isAnswer(got.entry, answer)
+		if got.Answer = &is; !is {
+			return fail(errors.New("the entry is of another answer than the one that was given here"), "compare what you have with the entry: `tongma evidence prove "+id+"`")
+		}
+	}
+	if f.out != "" {
+		if err := writeWholeNew(f.out, func(w io.Writer) error { return printJSON(w, got.Proof) }); err != nil {
+			return fail(err, newFileHint)
+		}
+	}
+	return f.tell(cmd.OutOrStdout(), a, got)
+}
+
+func (f *proveFlags) tell(out io.Writer, a *access, got *proved) error {
+	if f.json {
+		return printJSON(out, got)
+	}
+	p := evidencePage{out, f.lang, wantsColour(out)}
+	p.verdict(true, fmt.Sprintf("已证明：网关 %s 确曾如此作答", a.Gateway.ID), fmt.Sprintf("proved: the gateway %s has said this", a.Gateway.ID))
+	p.proof(&got.checkedProof)
+	if f.out != "" {
+		fmt.Fprintf(out, p.say("任何人均可核对：tongma evidence verify %s --key %s\n", "anybody can check it: tongma evidence verify %s --key %s\n"), f.out, a.Gateway.PublicKey)
+	}
+	return nil
 }
 
 // proved is what evidence prove tells.

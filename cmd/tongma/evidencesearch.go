@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -81,9 +78,14 @@ func (f *officerFlags) days(now time.Time) (wire.Days, error) {
 	return d, nil
 }
 
+// searchFlags are the flags of evidence search.
+type searchFlags struct {
+	*officerFlags
+	system, caseNumber, purpose string
+}
+
 func evidenceSearchCommand() *cobra.Command {
-	f := newOfficerFlags()
-	var system, caseNumber, purpose string
+	f := &searchFlags{officerFlags: newOfficerFlags()}
 	cmd := &cobra.Command{
 		Use:   "search --case NUMBER --purpose TEXT",
 		Short: "Find what was said about a person, as the privacy officer",
@@ -110,108 +112,51 @@ EXIT STATUS
   pass show case-17 | tongma evidence search --case 2022-17 --purpose complaint --from 2022-03-01 --to 2022-03-07 --json
   tongma evidence search --as privacy.json --officer-key officer.key.pem --system suishen --case 2022-17 --purpose complaint`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			days, err := f.days(time.Now())
-			if err != nil {
-				return err
-			}
-			c, a, err := f.connect()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			officer, err := f.officer()
-			if err != nil {
-				return err
-			}
-			ask := newAsker(cmd, f.lang)
-			if err := ask.line("--case", "案号（将写入存证，勿写人名）: ", "case (it is recorded for good, so let it name nobody): ", &caseNumber); err != nil {
-				return err
-			}
-			if err := ask.line("--purpose", "目的: ", "purpose: ", &purpose); err != nil {
-				return err
-			}
-			who, err := ask.person(system)
-			if err != nil {
-				return err
-			}
-			s := searching{c: c, a: a, officer: officer, who: who}
-			found, err := s.search(cmd.Context(), days, caseNumber, purpose)
-			if err != nil {
-				return err
-			}
-			if f.json {
-				return printJSON(cmd.OutOrStdout(), found)
-			}
-			evidencePage{cmd.OutOrStdout(), f.lang, false}.findings(found)
-			return nil
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	f.onKey(cmd)
 	f.onDays(cmd)
-	cmd.Flags().StringVar(&system, "system", "", "look for whom the system `ID` refers to so, instead of for a document")
-	cmd.Flags().StringVar(&caseNumber, "case", "", "the case's `NUMBER`, for the record")
-	cmd.Flags().StringVar(&purpose, "purpose", "", "what for: a purpose that is granted to the officer, `TEXT`")
+	cmd.Flags().StringVar(&f.system, "system", "", "look for whom the system `ID` refers to so, instead of for a document")
+	cmd.Flags().StringVar(&f.caseNumber, "case", "", "the case's `NUMBER`, for the record")
+	cmd.Flags().StringVar(&f.purpose, "purpose", "", "what for: a purpose that is granted to the officer, `TEXT`")
 	return cmd
 }
 
-// asker asks for what flags do not tell.
-type asker struct {
-	ctx      context.Context // of the command: where Ctrl-C comes first, nothing is asked any more
-	in       *bufio.Reader
-	out      io.Writer
-	terminal bool
-	lang     string
-}
-
-func newAsker(cmd *cobra.Command, lang string) asker {
-	in := cmd.InOrStdin()
-	return asker{cmd.Context(), bufio.NewReader(io.LimitReader(in, maxTyped)), cmd.ErrOrStderr(), isTerminal(in), lang}
-}
-
-// line completes a flag, on a terminal by asking.
-func (a asker) line(flag, zh, en string, into *string) error {
-	hint := fmt.Sprintf("1 to %d characters on one line", wire.MaxCase)
-	switch {
-	case wire.ValidLine(*into, wire.MaxCase):
-		return nil
-	case *into != "":
-		return misuse(hint, "%s cannot be recorded", flag)
-	case !a.terminal:
-		return misuse(hint, "a search needs %s where there is no terminal to ask on", flag)
+func (f *searchFlags) run(cmd *cobra.Command) error {
+	days, err := f.days(time.Now())
+	if err != nil {
+		return err
 	}
-	fmt.Fprint(a.out, say(standard.Text{Zh: zh, En: en}, a.lang))
-	text, err := a.read()
-	if err != nil || !wire.ValidLine(text, wire.MaxCase) {
-		return misuse(hint, "%s cannot be recorded: nothing was done", flag)
+	c, a, err := f.connect()
+	if err != nil {
+		return err
 	}
-	*into = text
+	defer c.Close()
+	officer, err := f.officer()
+	if err != nil {
+		return err
+	}
+	ask := newAsker(cmd, f.lang)
+	if err := ask.line("--case", "案号（将写入存证，勿写人名）: ", "case (it is recorded for good, so let it name nobody): ", &f.caseNumber); err != nil {
+		return err
+	}
+	if err := ask.line("--purpose", "目的: ", "purpose: ", &f.purpose); err != nil {
+		return err
+	}
+	who, err := ask.person(f.system)
+	if err != nil {
+		return err
+	}
+	s := searching{c: c, a: a, officer: officer, who: who}
+	found, err := s.search(cmd.Context(), days, f.caseNumber, f.purpose)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return printJSON(cmd.OutOrStdout(), found)
+	}
+	evidencePage{cmd.OutOrStdout(), f.lang, false}.findings(found)
 	return nil
-}
-
-// maxTyped bounds what is typed, in bytes.
-const maxTyped = 16 << 10
-
-// read reads a line. Reading a terminal cannot be broken off: where Ctrl-C comes first, it ends with the process.
-func (a asker) read() (string, error) {
-	type line struct {
-		text string
-		err  error
-	}
-	typed := make(chan line, 1)
-	go func() {
-		text, err := a.in.ReadString('\n')
-		if text != "" && errors.Is(err, io.EOF) {
-			err = nil
-		}
-		typed <- line{strings.TrimSpace(text), err}
-	}()
-	select {
-	case l := <-typed:
-		return l.text, l.err
-	case <-a.ctx.Done():
-		return "", a.ctx.Err()
-	}
 }
 
 // wanted is a person, by a document or by a system's own reference.

@@ -99,7 +99,7 @@ func (l *twoFaced) file(name string, data []byte) string {
 // faults gives what is wrong in files, each as FILE:LINE GROUP: ERROR with the file's base name.
 func (l *twoFaced) faults(files ...string) (told []string) {
 	l.t.Helper()
-	c := &checker{keys: proof.KeysOf(l.key.Public()), heads: map[headPlace]headSeen{}, ends: map[string][]byte{}, last: map[string]string{}}
+	c := newChecker(proof.KeysOf(l.key.Public()))
 	report, err := c.check(l.t.Context(), files, func(int64) (func(int64), func()) { return func(int64) {}, func() {} })
 	l.must(err)
 	for _, f := range report.Files {
@@ -152,7 +152,7 @@ func TestOfManyFaultsTheFirstOnesAreTold(t *testing.T) {
 	head, _, _ := bytes.Cut(data, []byte("\n"))
 	spoilt := append(head, "\n"+strings.Repeat("{}\n", 30)...)
 	f := &checkedFile{File: l.file("b", spoilt), Holds: true}
-	c := &checker{keys: proof.KeysOf(l.key.Public()), ends: map[string][]byte{}, last: map[string]string{}}
+	c := newChecker(proof.KeysOf(l.key.Public()))
 	l.must(c.export(t.Context(), f, func(int64) {}))
 	if f.Holds || len(f.Faults) != maxFaults || f.More != 31-maxFaults || f.Faults[0].Line != 2 {
 		t.Errorf("%d faults and %d more, the first %+v", len(f.Faults), f.More, f.Faults[0])
