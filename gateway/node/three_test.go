@@ -101,6 +101,7 @@ type country struct {
 	digests map[string]proof.Digest // of all answers that came, by id
 	sent    []sent                  // requests that were answered, as they were sent
 	asked   int                     // verifications that went out
+	proved  int                     // answers
 	wrong   map[string]int          // what must not be
 }
 

@@ -112,19 +112,49 @@ func (c *country) replayed(code string) {
 	}
 }
 
-// lastLook asks each node about everybody who has turned red, and whether it can prove what any of them has said.
+// lastLook asks each node about everybody who has turned red, and to prove some of what all nodes have said.
 func (c *country) lastLook() {
 	c.stage("a last look", quiet, func() {
+		ids := slices.Collect(maps.Keys(c.told)) // in no order
 		var all sync.WaitGroup
-		for _, p := range c.nodes {
+		for i, p := range c.nodes {
 			all.Go(func() {
 				for _, who := range c.latest {
 					c.insist(p, who)
+				}
+				for _, id := range ids[i*provedByEach : (i+1)*provedByEach] {
+					c.prove(p, id)
 				}
 			})
 		}
 		all.Wait()
 	})
+}
+
+// provedByEach is how many answers each node is asked to prove.
+const provedByEach = 50
+
+// prove has a node prove an answer that any of them has given.
+func (c *country) prove(p *process, id string) {
+	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		at := time.Now()
+		given, err := p.caller.Prove(c.t.Context(), id)
+		if err != nil {
+			c.failed(p, at, err)
+			if c.hopeless(began) {
+				return
+			}
+			continue
+		}
+		e, head, err := given.Verify(proof.KeysOf(c.key.Public()))
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if v := c.told[id]; err != nil || e.ID != id || e.Answer != c.digests[id] || e.Status != v.status || head.Log != v.log {
+			c.wrong["a proof that does not prove what was said"]++
+		}
+		c.proved++
+		return
+	}
 }
 
 // insist asks one node about somebody until it answers.
@@ -170,7 +200,10 @@ func (c *country) judge() {
 	if len(kept) < len(c.told) || len(kept) > c.asked {
 		t.Errorf("%d entries for %d answers to %d requests on the wire", len(kept), len(c.told), c.asked)
 	}
-	t.Logf("%d requests on the wire, %d answers, %d entries, %d people turned red", c.asked, len(c.told), len(kept), len(c.latest))
+	t.Logf("%d requests on the wire, %d answers, %d entries, %d proofs, %d people turned red", c.asked, len(c.told), len(kept), c.proved, len(c.latest))
+	if c.proved != provedByEach*len(c.nodes) {
+		t.Errorf("%d answers were proved", c.proved)
+	}
 	if len(c.latest) < 20 {
 		t.Errorf("only %d people turned red", len(c.latest))
 	}
