@@ -128,7 +128,7 @@ func (p demoPlan) unstarted(err error) error {
 	switch {
 	case errors.Is(err, node.ErrStateTaken):
 		return fail(fmt.Errorf("another demo runs with the folder %s", p.dir), "use that one, end it, or give this one a folder of its own: --dir DIR --listen 127.0.0.1:0")
-	case errors.Is(err, evidence.ErrEnded), errors.Is(err, evidence.ErrTaken):
+	case errors.Is(err, evidence.ErrEnded), errors.Is(err, evidence.ErrTaken), errors.Is(err, evidence.ErrTampered):
 		return fail(err, "remove "+filepath.Join(p.dir, stateFolder)+" to begin the evidence anew")
 	case errors.Is(err, syscall.EADDRINUSE):
 		return fail(err, "another --listen, perhaps 127.0.0.1:0 for any free port")
