@@ -33,17 +33,27 @@ func cost(b *bench) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	load := job{Kind: bySession, Scans: codesCached, Connections: crowded, Warm: true}
-	with, without := side{server: keeping, job: load}, side{server: plain, job: load}
-	_, note, err := b.pairs(&with, &without)
-	if err != nil {
-		return nil, err
+	var figures []figure
+	for _, call := range []struct {
+		name string
+		job  job
+	}{
+		{"a cached verification, session-signed", job{Kind: bySession, Scans: codesCached, Connections: crowded, Warm: true}},
+		{"a cached verification, SM2-signed", job{Kind: bySM2, Scans: codesCached, Connections: crowded, Warm: true}},
+		{"a live verification, session-signed", job{Kind: bySession, Connections: crowded}},
+	} {
+		with, without := side{server: keeping, job: call.job}, side{server: plain, job: call.job}
+		_, note, err := b.pairs(&with, &without)
+		if err != nil {
+			return nil, err
+		}
+		each := make([]float64, len(with.cpu))
+		for i := range each {
+			each[i] = 100 * (with.cpu[i]/without.cpu[i] - 1)
+		}
+		figures = append(figures, atMost(15, "%", "CPU time that durable evidence adds to "+call.name, each, note))
 	}
-	each := make([]float64, len(with.cpu))
-	for i := range each {
-		each[i] = 100 * (with.cpu[i]/without.cpu[i] - 1)
-	}
-	return []figure{atMost(15, "%", "CPU time that durable evidence adds to a cached verification", each, note)}, nil
+	return figures, nil
 }
 
 const (

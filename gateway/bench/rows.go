@@ -33,6 +33,9 @@ var rows = []row{
 	{"13", "cached, evidence durable", durable},
 	{"14", "what evidence costs", cost},
 	{"15", "how long evidence is waited for", waited},
+	{"16", "verifying an export", checking},
+	{"17", "an entry on disk", size},
+	{"18", "starting with ten million entries", start},
 }
 
 const (
