@@ -9,6 +9,7 @@ DIR          ?= demo
 FUZZTIME     ?= 20s
 CROSSCHECK   ?= 20000
 SOAK         ?= 10m
+KILLS        ?= 100
 
 say = @printf '\n== %s\n' "$(1)"
 
@@ -16,7 +17,7 @@ export GO
 # A checkout that belongs to another user must build as well; the version comes from LDFLAGS.
 export GOFLAGS += -buildvcs=false
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint unit engines bench fuzz soak clean prepare
+.PHONY: help demo build test lint unit engines bench nightly fuzz kills soak clean prepare
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +60,9 @@ bench: ## the figures, as ratios of two sides measured in one run; BENCH=-json f
 	@.ci/prepare build
 	@cd gateway/bench && $(GO) run . $(BENCH)
 
+nightly: prepare kills soak fuzz ## what is too long for every change: a night's run of CI
+	$(call say,all of it holds)
+
 fuzz: ## every fuzz target for FUZZTIME each
 	@$(GO) list -f '{{.ImportPath}} {{.Dir}}' ./... | while read -r pkg dir; do \
 	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' "$$dir"/*_test.go 2>/dev/null | cut -c6-); do \
@@ -66,6 +70,9 @@ fuzz: ## every fuzz target for FUZZTIME each
 	    $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
 	  done; \
 	done
+
+kills: ## a node killed in the midst of writing, KILLS times, 100 if not given: nothing acknowledged is lost
+	TONGMA_KILLS=$(KILLS) $(GO) test -count 1 -timeout 0 -v -run '^TestNothingAcknowledgedIsLostToKill$$' ./gateway/evidence
 
 soak: ## faults, notices, operators and exchanges at once for SOAK, 10m if not given: memory must stay flat
 	TONGMA_SOAK=$(SOAK) $(GO) test -count 1 -timeout 0 -v -run '^TestSoak$$' ./gateway/trial
