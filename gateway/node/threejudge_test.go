@@ -74,7 +74,7 @@ func (c *country) failed(p *process, at time.Time, err error) {
 	s := c.now()
 	refused, is := errors.AsType[*client.RefusedError](err)
 	switch {
-	case is && passing[refused.Code]:
+	case is && (passing[refused.Code] || s.kind == troubled && refused.Code == wire.CodeTime.Code): // for its time: what may have been lost is older
 		s.refused[refused.Code]++
 	case p.mayBeGone(at) && (errors.Is(err, client.ErrUnreachable) || is && refused.Code == wire.CodeDraining.Code):
 		s.cut++

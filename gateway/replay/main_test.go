@@ -3,13 +3,16 @@ package replay
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"tongma/gateway/events"
 	"tongma/gateway/freshness"
 	"tongma/gateway/freshness/redistest"
 	"tongma/gateway/registry"
@@ -26,6 +29,26 @@ type nodes struct {
 	ways  []*redistest.Proxy
 	all   []*Nonces
 	made  atomic.Int64
+	logs  []*said
+}
+
+// said is what a node has logged.
+type said struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+// times says how often an event was told.
+func (s *said) times(event *events.Event) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Count(s.text.String(), event.Name)
 }
 
 const secret = "0123456789abcdef0123456789abcdef"
@@ -36,7 +59,7 @@ func startNodes(t *testing.T, count int, url string) *nodes {
 	t.Parallel() // they wait more than they work
 	h := &nodes{t: t, redis: redistest.Start(t), url: url}
 	for i := range count {
-		h.ways = append(h.ways, redistest.StartProxy(t, h.redis.Address))
+		h.ways, h.logs = append(h.ways, redistest.StartProxy(t, h.redis.Address)), append(h.logs, &said{})
 		h.all = append(h.all, h.open(i, url))
 	}
 	h.turned("redis", 20*time.Second)
@@ -46,7 +69,7 @@ func startNodes(t *testing.T, count int, url string) *nodes {
 // open opens what a node has.
 func (h *nodes) open(node int, url string) *Nonces {
 	h.t.Helper()
-	c := Config{Redis: freshness.SharedConfig{Addresses: []string{"redis://" + h.ways[node].Address}, Secret: []byte(secret)}}
+	c := Config{Redis: freshness.SharedConfig{Addresses: []string{"redis://" + h.ways[node].Address}, Secret: []byte(secret)}, Log: events.Seal(slog.New(slog.NewTextHandler(h.logs[node], nil)))}
 	if url != "" {
 		c.Database = openStore(h.t, url).Write
 	}

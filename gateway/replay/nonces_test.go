@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"tongma/gateway/events"
 	"tongma/gateway/freshness/redistest"
 	"tongma/gateway/store/storetest"
 )
@@ -221,6 +222,25 @@ func TestRedisAloneRefusesWhatIsFarAhead(t *testing.T) {
 		h.refused("without Redis", r)
 		return h.all[0].Ready() != nil && h.all[1].Ready() != nil
 	})
+}
+
+func TestANodeSaysOnceThatItCannotDecideAndOnceThatItCan(t *testing.T) {
+	for with, url := range map[string]string{"PostgreSQL": storetest.PostgresURL(t), "no PostgreSQL": ""} {
+		t.Run(with, func(t *testing.T) {
+			h := startNodes(t, 2, url)
+			log := h.logs[0]
+			before := log.times(events.NonceDoubt) // there may have been some already
+			h.ways[0].Cut()
+			redistest.Eventually(t, 10*time.Second, "the node is not ready", func() bool { return h.all[0].Ready() != nil })
+			if n := log.times(events.NonceDoubt); n == 0 || n > before+1 {
+				t.Errorf("it says %d times that it cannot, %d of them before", n, before)
+			}
+			h.ways[0].Mend()
+			redistest.Eventually(t, 20*time.Second, "it has said that it can", func() bool {
+				return h.take(0, h.request()) == nil && log.times(events.NonceSure) == log.times(events.NonceDoubt)
+			})
+		})
+	}
 }
 
 func TestNothingOfACallerCanBeRead(t *testing.T) {
