@@ -154,6 +154,11 @@ func prove(ctx context.Context, c *client.Client, a *access, keys proof.Keys, id
 	if err != nil {
 		return nil, a.evidenceFailed(err)
 	}
+	return checkProof(p, keys, id)
+}
+
+// checkProof makes sure that a proof proves the entry of id.
+func checkProof(p *proof.Proof, keys proof.Keys, id string) (*proved, error) {
 	entry, head, err := p.Verify(keys)
 	if err != nil {
 		return nil, fail(err, "if the gateway had another key then, name it with --key; else tell the gateway's operator")

@@ -124,6 +124,9 @@ func TestAGatewayThatSaysTwoThingsIsFound(t *testing.T) {
 	p, q := l.proof("p", said[1]), l.proof("q", other[1])
 	whole, forged := l.export("whole", said, 0), l.export("forged", other, 0)
 	first, begin := l.export("first", said[:1], 0), l.export("begin", said[:2], 0)
+	text, err := os.ReadFile(begin)
+	l.must(err)
+	cut := l.file("cut", text[:len(text)-1])
 	rest, forgedRest := l.export("rest", said, 2), l.export("forged-rest", other, 2)
 	for name, c := range map[string]struct {
 		files []string
@@ -137,6 +140,7 @@ func TestAGatewayThatSaysTwoThingsIsFound(t *testing.T) {
 		"an export that goes on from others":    {[]string{begin, forgedRest}, []string{"forged-rest 2 2 it does not follow the head before it"}},
 		"an export that leaves a gap":           {[]string{first, rest}, []string{"rest 1 0 it does not go on from first: the export begins with group 2, which does not come directly after group 0"}},
 		"one that overlaps, from the beginning": {[]string{begin, whole}, nil},
+		"one that goes on from a faulty one":    {[]string{cut, rest}, []string{"cut 3 1 the line has no end: the export was cut off", "cut 4 1 the export ends where it should go on to group 1"}},
 		"one that begins midway, alone":         {[]string{rest}, nil},
 	} {
 		if diff := cmp.Diff(c.want, l.faults(c.files...)); diff != "" {
@@ -186,5 +190,22 @@ func TestAnAnswerIsKnownInAnyFormInWhichItIsKept(t *testing.T) {
 		if isAnswer(entry, []byte(text)) {
 			t.Errorf("%s: taken for it", name)
 		}
+	}
+}
+
+func TestAProofOfSomethingElseIsNone(t *testing.T) {
+	l := newTwoFaced(t)
+	groups := l.groups("gate-1", "gate-2")
+	p, err := groups[0].Prove(0)
+	l.must(err)
+	keys := proof.KeysOf(l.key.Public())
+	if got, err := checkProof(p, keys, "01FS1Z60000000000000000000"); err != nil || got.Entry.Party != "gate-1" {
+		t.Errorf("its own: %v", err)
+	}
+	if _, err := checkProof(p, keys, "01FS1Z60000000000000000001"); err == nil {
+		t.Error("it passes for that of another entry")
+	}
+	if _, err := checkProof(p, proof.KeysOf(newTwoFaced(t).key.Public()), "01FS1Z60000000000000000000"); err == nil {
+		t.Error("it passes for that of another gateway")
 	}
 }
