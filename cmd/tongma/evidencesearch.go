@@ -228,7 +228,11 @@ type foundEntry struct {
 
 // search finds a person's entries on these days.
 func (s *searching) search(ctx context.Context, days wire.Days, caseNumber, purpose string) (*found, error) {
-	f, err := s.pseudonyms(ctx, days)
+	keys, err := s.c.DayKeys(ctx, days)
+	if err != nil {
+		return nil, s.a.evidenceFailed(err)
+	}
+	f, err := pseudonyms(days, keys, s.officer, s.who)
 	if err != nil || len(f.wanted) == 0 {
 		return f, err
 	}
@@ -252,11 +256,7 @@ func (s *searching) search(ctx context.Context, days wire.Days, caseNumber, purp
 }
 
 // pseudonyms unseals the keys of the days and makes the person's pseudonyms.
-func (s *searching) pseudonyms(ctx context.Context, days wire.Days) (*found, error) {
-	keys, err := s.c.DayKeys(ctx, days)
-	if err != nil {
-		return nil, s.a.evidenceFailed(err)
-	}
+func pseudonyms(days wire.Days, keys []wire.DayKey, officer *sm.PrivateKey, who wanted) (*found, error) {
 	f := &found{Days: days, Closed: []string{}, Searches: []string{}, Entries: []foundEntry{}}
 	for _, k := range keys {
 		if k.Sealed == nil {
@@ -266,11 +266,11 @@ func (s *searching) pseudonyms(ctx context.Context, days wire.Days) (*found, err
 			continue
 		}
 		sealed := evidence.DayKey{Day: k.Day, Part: k.Part, Sealed: k.Sealed}
-		day, err := sealed.Open(s.officer)
+		day, err := sealed.Open(officer)
 		if err != nil {
 			return nil, fail(err, "is --officer-key the one whose public half the gateway had as evidence: officer on that day? --from and --to leave other days out")
 		}
-		who := s.who.on(day)
+		who := who.on(day)
 		if last := len(f.wanted) - 1; last >= 0 && f.wanted[last].Day == k.Day {
 			f.wanted[last].Pseudonyms = append(f.wanted[last].Pseudonyms, who[:])
 		} else {

@@ -1,12 +1,17 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"tongma/standard"
 	"tongma/standard/proof"
+	"tongma/standard/sm"
 	"tongma/standard/wire"
 )
 
@@ -60,5 +65,41 @@ func TestASearchGoesBackThirtyDaysFromItsLast(t *testing.T) {
 		if (err != nil) != c.wrong || err == nil && got != c.want {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
+	}
+}
+
+func TestDaysWhoseKeysAreDestroyedAreToldAndTheOthersSearched(t *testing.T) {
+	officer, err := sm.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed := func(day string, part int, key byte) wire.DayKey {
+		text := fmt.Sprintf("tongma/1 day-key\n%s\n%d\n%x", day, part, bytes.Repeat([]byte{key}, 32))
+		box, err := officer.Public().Encrypt([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return wire.DayKey{Day: day, Part: part, Sealed: box}
+	}
+	days := wire.Days{From: "2022-03-01", To: "2022-03-03"}
+	keys := []wire.DayKey{
+		{Day: "2022-03-01"}, {Day: "2022-03-01", Part: 1}, sealed("2022-03-02", 0, 1), sealed("2022-03-02", 1, 2), sealed("2022-03-03", 0, 3),
+	}
+	who := wanted{system: "suishen", subject: "s-1"}
+	f, err := pseudonyms(days, keys, officer, who)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(key byte) []byte {
+		p := who.on(proof.NewDay((*[32]byte)(bytes.Repeat([]byte{key}, 32))))
+		return p[:]
+	}
+	want := []wire.WantedOn{{Day: "2022-03-02", Pseudonyms: [][]byte{of(1), of(2)}}, {Day: "2022-03-03", Pseudonyms: [][]byte{of(3)}}}
+	if diff := cmp.Diff(want, f.wanted); diff != "" || len(f.Closed) != 1 || f.Closed[0] != "2022-03-01" {
+		t.Errorf("closed %v, wanted %s", f.Closed, diff)
+	}
+	keys[4].Day = "2022-03-04" // a gateway that passes one day's key off as another's
+	if _, err := pseudonyms(days, keys, officer, who); err == nil {
+		t.Error("a key passes for that of another day")
 	}
 }
