@@ -211,13 +211,28 @@ func (n *Nonces) decides(v *view) bool {
 const (
 	errNotSure = events.Err("replays cannot be ruled out: neither Redis nor PostgreSQL says whether a nonce is new")
 	errCutOff  = events.Err("this node does not reach the Redis in which the others keep nonces, or it has lost its data")
+	errEarlier = events.Err("what was accepted before the store was restored, or Redis lost its data, is not known: requests are refused until none of it can come again")
 )
+
+// why says why this node cannot decide about requests of just now, going by v; nil: it can.
+func (n *Nonces) why(v *view) error {
+	switch {
+	case v.floor > n.now().Add(doubt).UnixMilli():
+		return errEarlier
+	case !n.decides(v):
+		return errCutOff
+	}
+	return nil
+}
 
 // Ready says whether this node can tell a new nonce from a used one. It goes on saying so for two seconds in which it cannot, because that is
 // longer than the turn takes to go over on all nodes.
 func (n *Nonces) Ready() error {
 	if n.uptime()-time.Duration(n.fine.Load()) > doubt {
 		return errNotSure
+	}
+	if v := n.view.Load(); v != nil && n.why(v) == errEarlier {
+		return errEarlier
 	}
 	return nil
 }

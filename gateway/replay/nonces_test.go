@@ -229,6 +229,7 @@ func TestANodeSaysOnceThatItCannotDecideAndOnceThatItCan(t *testing.T) {
 		t.Run(with, func(t *testing.T) {
 			h := startNodes(t, 2, url)
 			log := h.logs[0]
+			h.accepts(0, 10*time.Second)
 			before := log.times(events.NonceDoubt) // there may have been some already
 			h.ways[0].Cut()
 			redistest.Eventually(t, 10*time.Second, "the node is not ready", func() bool { return h.all[0].Ready() != nil })

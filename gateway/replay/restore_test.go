@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"tongma/gateway/events"
 	"tongma/gateway/freshness/redistest"
 	"tongma/gateway/store/storetest"
 	"tongma/standard/wire"
@@ -100,6 +101,9 @@ func TestAStoreThatWasRestoredKnowsNoNonceAndAcceptsNoneAgain(t *testing.T) {
 	floor := h.all[0].Floor("gate")
 	if floor.Before(restored.Add(wire.Skew-5*time.Second)) || floor.After(restored.Add(wire.Skew)) {
 		t.Errorf("the floor is %v, the store was restored %v", floor, restored)
+	}
+	if h.all[0].Ready() == nil || h.logs[0].times(events.NonceDoubt) == 0 {
+		t.Error("a node that refuses all requests for minutes says that it is ready, or does not say why")
 	}
 	later := h.requestAt(floor.Add(time.Second))
 	redistest.Eventually(t, 5*time.Second, "what is above the floor is accepted", func() bool { return h.take(0, later) == nil })

@@ -111,11 +111,7 @@ func (n *Nonces) round(ctx context.Context) (more bool) {
 	}
 	v.asked = asked
 	n.publish(v)
-	if n.decides(v) {
-		n.report(nil)
-	} else {
-		n.report(errCutOff)
-	}
+	n.report(n.why(v))
 	now = min(now, n.now().UnixMilli()) // one clock that is ahead moves nothing
 	if to, ok := n.successor(v, now); ok {
 		return n.sure.pass(ctx, &v.turn, to, now) == nil
