@@ -41,8 +41,8 @@
 //     that lives has done so; the same at the very first start. A replica that becomes the master should have all that was committed
 //     (synchronous_standby_names), as for the evidence: what nobody knows of cannot be missed.
 //   - PostgreSQL restored by `tongma store restore`: a backup holds no nonces, so times up to three minutes after the restoring, which are all that
-//     can have been accepted before, are below the floor: until then requests are refused by their time. With another copy that no node has outlived,
-//     times up to its return are below the floor, but requests of callers whose clocks were ahead of it may pass once more: start the nodes three
+//     can have been accepted before, are below the floor: until then requests are refused by their time. With another copy that no node has outlived
+//     (`restore --complete` makes one), times up to its return are below the floor, but requests of callers whose clocks were ahead of it may pass once more: start the nodes three
 //     minutes later.
 //   - No PostgreSQL configured: Redis decides alone, and requests are refused while it is gone. When it comes back without its data the floor
 //     is the later of its clock and the node's, and [lead] on: requests more than [ahead] in the future of a node's clock are refused by their
