@@ -33,7 +33,7 @@
 // given up 32 bytes stay, of its group the head. With Keep at three days such a rush takes 1.3 TB and then 80 GB for each day that is gone. SQLite uses the
 // room again but does not give it back, PostgreSQL likewise.
 //
-// With 64 callers at once an entry takes 15 µs of the processor, its share of the group and of the index within; with 256, 11 µs. A group takes 0.2 ms and
+// With 64 callers at once an entry takes 12 µs of the processor, its share of the group and of the index within; with 256, 8 µs. A group takes 0.2 ms and
 // one sync, however few share it. `go test ./gateway/evidence -run - -bench .` measures it. Ten million entries open in a few milliseconds, because a log is read from its end: the last row, and one for each bit of their number.
 //
 // # How people are found
