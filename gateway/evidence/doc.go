@@ -19,6 +19,8 @@
 // still does; the primary key (log, seq) has the last word. A node that finds its log taken refuses all answers ([ErrUnavailable]) until it has
 // it back. One that starts again with the same state folder takes its own lease back at once, another folder waits until the lease has run out.
 //
+// A node goes on in no log whose last group is signed by a key that it has never had ([ErrTampered]). The keys that it has had are in its state folder.
+//
 // # Whom entries are about
 //
 // Entries hold pseudonyms under a key of the day, see [DayKey]. Nodes have that key, wrapped in the store under the evidence secret, until the day is over; after

@@ -1,8 +1,12 @@
 package evidence
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
 	"os"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -100,6 +104,51 @@ func TestALogGoesOnWhenTheGatewayHasAnotherKey(t *testing.T) {
 		c.Key, c.State = signer, t.TempDir()
 		if _, err := Open(t.Context(), c); !errors.Is(err, ErrTampered) {
 			t.Errorf("with a key that has signed nothing here: %v, want ErrTampered", err)
+		}
+	})
+}
+
+// told keeps what a log tells.
+type told struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (w *told) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(b)
+}
+
+func (w *told) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}
+
+func TestALogThatIsHadBackIsCheckedAsWell(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		var out told
+		c := config(t, s, "node-1")
+		c.Log = slog.New(slog.NewTextHandler(&out, nil))
+		l := open(t, c)
+		for range 2 {
+			add(t, l, person(1))
+		}
+		for _, change := range []string{
+			"UPDATE groups SET sign = (SELECT sign FROM groups WHERE seq = 0) WHERE seq = 1",
+			"UPDATE logs SET holder = 'another', until = 0", // which is not there any more
+		} {
+			if _, err := s.Write.Exec(change); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := l.Append(t.Context(), entry(time.Now()), person(1)); !errors.Is(err, errLost) {
+			t.Errorf("%v, want errLost", err)
+		}
+		eventually(t, "it says why", func() bool { return strings.Contains(out.String(), "has changed the store") })
+		if err := l.Append(t.Context(), entry(time.Now()), person(1)); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("it goes on: %v", err)
 		}
 	})
 }

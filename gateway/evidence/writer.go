@@ -181,10 +181,15 @@ func (l *Log) lose() {
 
 // regain waits until the log is free again, and goes on behind what is there then. It is false if ctx ends before.
 func (l *Log) regain(ctx context.Context) bool {
-	for {
-		if err := l.retake(ctx); err == nil {
+	for told := false; ; {
+		err := l.retake(ctx)
+		if err == nil {
 			l.recovered()
 			return true
+		}
+		if !told && !errors.Is(err, errLost) && ctx.Err() == nil {
+			told = true
+			events.EvidenceStopped.Tell(l.config.Log, l.named, slog.Any("err", err))
 		}
 		select {
 		case <-ctx.Done():
