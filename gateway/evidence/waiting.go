@@ -31,12 +31,11 @@ var (
 
 // group is entries that become durable together.
 type group struct {
-	entries [][]byte
-	left    int // entries whose callers have gone, which are nil
-	born    time.Time
-
+	entries  [][]byte
+	left     int               // entries whose callers have gone, which are nil
 	requests []*SubjectRequest // whose entries are among them
-	done     chan struct{}     // closed when err holds
+	born     time.Time
+	done     chan struct{} // closed when err holds
 	err      error
 	watch    *time.Timer
 	settled  bool
