@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"index/suffixarray"
 	"io"
 	"io/fs"
 	"log"
@@ -83,9 +84,10 @@ func forms(s string) []string {
 
 // found says which of the canary's traits, or whose of the sandbox, are in what was written.
 func found(written string, traits []string) (all []string) {
+	index := suffixarray.New([]byte(written)) // there are thousands of traits to look for
 	for _, s := range traits {
 		for _, form := range forms(s) {
-			if at := strings.Index(written, form); at >= 0 {
+			for _, at := range index.Lookup([]byte(form), 1) {
 				all = append(all, fmt.Sprintf("%q in …%s…", s, written[max(0, at-120):min(len(written), at+120)]))
 			}
 		}
@@ -447,6 +449,14 @@ func (c *cage) tells() {
 			}
 		}
 	}
+	for _, ask := range []wire.SubjectAsk{
+		{System: "careless", Document: &standard.ChangedDocument{Type: "01", Number: canaryNumber}, Kind: wire.KindAccess, Basis: canaryName, Reference: canaryReference},
+		{System: "careless", Subject: canarySubject, Kind: wire.KindAccess, Basis: canaryPhone, Reference: canaryReference},
+	} {
+		if _, err := c.client.Ask(context.Background(), ask); err != nil {
+			c.t.Errorf("a traveller's request is not kept, so that nothing is proven about it: %v", err)
+		}
+	}
 	c.post("/v1/admin/systems", `{"system":"careless","action":"auto","reason":"to have a record"}`, true)
 }
 
@@ -560,9 +570,11 @@ func (c *cage) entries(export io.Reader, days []*proof.Day, written map[string]s
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	var texts strings.Builder
 	for {
 		block, err := r.Next()
 		if errors.Is(err, io.EOF) {
+			written["the entries"] = texts.String()
 			return all, canarys
 		}
 		if err != nil {
@@ -570,7 +582,7 @@ func (c *cage) entries(export io.Reader, days []*proof.Day, written map[string]s
 		}
 		for _, e := range block.Entries {
 			all++
-			written[fmt.Sprintf("entry %d", all)] = fmt.Sprintf("%+v", e)
+			fmt.Fprintf(&texts, "%+v\n", e)
 			if slices.ContainsFunc(days, func(d *proof.Day) bool { return e.Holder == d.Holder("01", canaryNumber) }) {
 				canarys++
 			}
