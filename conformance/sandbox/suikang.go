@@ -1,11 +1,7 @@
 package sandbox
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -15,9 +11,6 @@ type suikang struct {
 	*backend
 	mux *http.ServeMux
 }
-
-// tifWindow is how far the time of a TIF call may be from the gateway's.
-const tifWindow = 180 * time.Second
 
 var suikangColours = map[colour]string{green: "green", yellow: "yellow", red: "red", odd: "blue"}
 
@@ -45,38 +38,6 @@ type suikangReply struct {
 	Code any    `json:"code"`
 	Msg  string `json:"msg"`
 	Data any    `json:"data,omitempty"`
-}
-
-// tifSignature is that of the TIF gateway, in lower case: hex SHA-256 over timestamp, token, nonce and timestamp.
-func tifSignature(timestamp, token, nonce string) string {
-	sum := sha256.Sum256([]byte(timestamp + token + nonce + timestamp))
-	return hex.EncodeToString(sum[:])
-}
-
-// behindTIF lets a call through whose TIF headers are all there and right. Its refusals have HTTP status 500.
-func (d *suikang) behindTIF(call http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		id, timestamp, nonce, signature := r.Header.Get("x-tif-paasid"), r.Header.Get("x-tif-timestamp"), r.Header.Get("x-tif-nonce"), r.Header.Get("x-tif-signature")
-		want := credentials[Suikang]
-		switch {
-		case id == "" || timestamp == "" || nonce == "" || signature == "":
-			writeJSON(w, http.StatusInternalServerError, suikangReply{Code: 400001, Msg: "鉴权参数不完整"})
-		case !same(id, want["paasId"]), !d.inWindow(timestamp), !same(strings.ToLower(signature), tifSignature(timestamp, want["token"], nonce)):
-			writeJSON(w, http.StatusInternalServerError, suikangReply{Code: 400001, Msg: "鉴权失败"})
-		default:
-			call(w, r)
-		}
-	}
-}
-
-func (d *suikang) inWindow(timestamp string) bool {
-	seconds, err := strconv.ParseInt(timestamp, 10, 64)
-	if err != nil {
-		return false
-	}
-	// A time far off would overflow the difference of times, so the seconds are compared.
-	now, window := d.now().Unix(), int64(tifWindow/time.Second)
-	return now-window <= seconds && seconds <= now+window
 }
 
 // suikangStatus is what is told of a code.
