@@ -86,7 +86,7 @@ const (
 )
 
 func mendName(sc *scope, name string) string {
-	if mend, ok := elsewhere[name]; ok {
+	if mend, ok := elsewhere[name]; ok && !sc.given {
 		return mend
 	}
 	shown := map[string]struct{}{}

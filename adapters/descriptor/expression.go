@@ -198,6 +198,11 @@ func (c *compiler) refuse(sc *scope, s scalar, err error) {
 // options say which functions there are, and what of expr is off: as descriptors call them, and as they are called with a budget.
 // The last result is the names of the functions.
 func options(zone *time.Location) (plain, running []expr.Option, names map[string]bool) {
+	return optionsWith(functions(zone))
+}
+
+// optionsWith is options for a table of functions.
+func optionsWith(table []function) (plain, running []expr.Option, names map[string]bool) {
 	names = map[string]bool{}
 	both := []expr.Option{expr.DisableAllBuiltins(), expr.MaxNodes(maxNodes)}
 	for _, name := range builtins {
@@ -205,7 +210,7 @@ func options(zone *time.Location) (plain, running []expr.Option, names map[strin
 	}
 	plain = append(slices.Clip(both), expr.Function(plusName, plus, plusTypes...))
 	running = append(slices.Clip(both), expr.Function(plusName, paying(plus, cost("")), withBudget(plusTypes)...), expr.Function(listName, throughList, listTypes...))
-	for _, f := range functions(zone) {
+	for _, f := range table {
 		names[f.name] = true
 		plain = append(plain, expr.Function(f.name, f.checked(), f.types...))
 		running = append(running, expr.Function(f.name, paying(f.checked(), cost(f.name)), withBudget(f.types)...))

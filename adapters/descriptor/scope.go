@@ -16,6 +16,7 @@ import (
 type scope struct {
 	names    types.Map
 	bindings map[string]*binding
+	given    bool // its names are those of a [Conditions], not of a descriptor
 }
 
 // running is the names of a scope with that of the budget, which no descriptor can write.
