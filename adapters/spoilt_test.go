@@ -43,6 +43,9 @@ var decisive = map[string]map[string][]string{
 	"ankang": {
 		"/akm-sj-mgr/gate/check": {".flag", ".data", ".data.flag", ".data.data", ".data.data.healthLevel"},
 	},
+	"beijing": {
+		"/jingxinju/jkb/businessTravel/getHealthCode": {".errcode", ".data", ".data.encourage", ".data.status"},
+	},
 	"hebei": {
 		"/hbjkm/userHealth/validateInfo": {".errcode", ".data", ".data.content", ".data.content.data", ".data.content.data.person",
 			".data.content.data.healthyReport", ".data.content.data.healthyReport[].healthyStaus"},

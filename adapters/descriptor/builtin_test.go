@@ -11,7 +11,7 @@ import (
 	"tongma/adapters"
 )
 
-var systems = []string{"suishen", "suikang", "hangzhou", "yuekang", "yukang", "sukang", "ankang", "hebei"}
+var systems = []string{"suishen", "suikang", "hangzhou", "yuekang", "yukang", "sukang", "ankang", "hebei", "beijing"}
 
 // ownSystem loads a system that comes with Tongma, with its fixtures.
 func ownSystem(t testing.TB, system string) (*Descriptor, []fixture) {
@@ -24,7 +24,7 @@ func ownSystem(t testing.TB, system string) (*Descriptor, []fixture) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &reader{collector{file: Fixtures}}
+	r := &reader{collector: collector{file: Fixtures}}
 	var out []fixture
 	for _, item := range r.sequence(r.document(src), "fixtures") {
 		var fx fixture

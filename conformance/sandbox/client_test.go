@@ -273,6 +273,8 @@ func (a *asker) ask(p Person) found {
 		return a.ankang(p)
 	case Hebei:
 		return a.hebei(p)
+	case Beijing:
+		return a.beijing(p)
 	}
 	return a.hangzhou(p)
 }

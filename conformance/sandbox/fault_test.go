@@ -38,6 +38,8 @@ func token(t *testing.T, s *Sandbox, system string) *capture {
 		return do(t, a.handler, "POST", sukangParse, a.sukangForm("https://example.invalid/").Encode(), formHeader...)
 	case Ankang:
 		return do(t, a.handler, "POST", ankangCheck, a.ankangAsk("akm:qrcode:0"), jsonHeader...)
+	case Beijing:
+		return do(t, a.handler, "GET", jkbTime, "")
 	case Hebei:
 		return do(t, a.handler, "POST", hebeiValidate, `{"bizExtData":"0"}`, jsonHeader...)
 	}
@@ -103,7 +105,7 @@ func TestFaultTruncatedPromisesMoreThanItSends(t *testing.T) {
 
 func TestFaultBusyIsTheSystemsOwn(t *testing.T) {
 	s := faulty(t, "busy")
-	for _, system := range []string{Suishen, Suikang, Yuekang, Yukang, Sukang, Ankang} {
+	for _, system := range []string{Suishen, Suikang, Yuekang, Yukang, Sukang, Ankang, Beijing} {
 		if w := token(t, s, system); w.status != 429 || w.header.Get("Retry-After") != "2" {
 			t.Errorf("%s: %d, Retry-After %q", system, w.status, w.header.Get("Retry-After"))
 		}

@@ -173,6 +173,7 @@ func TestScansRefreshAsTheirSystemsDo(t *testing.T) {
 		{Sukang, 12*time.Hour + 59*time.Minute, 13 * time.Hour},
 		{Ankang, 12*time.Hour + 59*time.Minute, 13 * time.Hour},
 		{Hebei, 12*time.Hour + 59*time.Minute, 13 * time.Hour},
+		{Beijing, 12*time.Hour + 59*time.Minute, 13 * time.Hour},
 	}
 	for _, tt := range tests {
 		now := noon

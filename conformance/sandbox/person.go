@@ -70,7 +70,7 @@ const (
 )
 
 // statuses has no row for a colour without a status.
-var statuses = map[colour]standard.Status{green: standard.Green, yellow: standard.Yellow, red: standard.Red}
+var statuses = map[colour]standard.Status{green: standard.Green, games: standard.Green, yellow: standard.Yellow, red: standard.Red}
 
 // via is how a person is asked about.
 type via int
@@ -133,7 +133,7 @@ type cityCode struct {
 type quirk int
 
 const (
-	intCode    quirk = 1 << iota // suishen, sukang: "code", "resCode" is a number
+	intCode    quirk = 1 << iota // suishen, sukang, beijing: "code", "resCode", "status" is a number
 	bareDatas                    // hangzhou, sukang: "datas", "res" is the value itself and not its JSON text
 	emptyOnce                    // hangzhou: every other answer has "datas" empty, which means: ask again
 	sheni                        // yuekang: the code is one of 深i您

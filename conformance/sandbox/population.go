@@ -129,6 +129,7 @@ var casts = map[string][]trait{
 		{note: "a holder at whom the system is always busy", codes: one(green), fate: degraded},
 		{note: "a code that only looks like one of the system's", codes: one(green), fate: alien},
 	},
+	Beijing: beijingCast,
 }
 
 func one(c colour) []cityCode { return []cityCode{{"杭州市", c, 3}} }

@@ -21,7 +21,7 @@ const (
 	Hebei    = "hebei"
 )
 
-var systems = []string{Suishen, Suikang, Hangzhou, Yuekang, Yukang, Sukang, Ankang, Hebei}
+var systems = []string{Suishen, Suikang, Hangzhou, Yuekang, Yukang, Sukang, Ankang, Hebei, Beijing}
 
 // defaultSeed makes every sandbox without a seed of its own hold the same people.
 const defaultSeed = "tongma sandbox 1"
@@ -76,6 +76,7 @@ var credentials = map[string]map[string]string{
 	Sukang:   {"source": "demo-sukang", "token": "made-up-sukang-token"},
 	Ankang:   {"siteId": "53594e544845544943000000000000a1"},
 	Hebei:    {},
+	Beijing:  {"paasId": "demo-beijing", "token": "made-up-beijing-token", "did": "demo-device", "sid": "made-up-beijing-session"},
 }
 
 // PlaceIDs gives what a system calls the place or device where a gateway stands, by the name that its dialect has for it. It is
@@ -190,6 +191,8 @@ func newBackend(id string, opts Options) *backend {
 		b.dialect = newAnkang(b)
 	case Hebei:
 		b.dialect = newHebei(b)
+	case Beijing:
+		b.dialect = newBeijing(b)
 	}
 	return b
 }
