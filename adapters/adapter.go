@@ -137,6 +137,8 @@ type Info struct {
 	Region      string   // GB/T 2260, the home region
 	Systems     []System // further ones that the same backend answers for, with nothing of the scan to tell them by
 	Version     string   // of the descriptor
+	Dialect     string   // the dialect that it shares with others, "" if it has one of its own
+	Mode        int      // the recognition mode (互认方式): 1 shared data, 2 conversion to the national code, 3 the national code itself
 	Provenance  standard.Provenance
 	Synthetic   []string // what in this dialect is invented, in words
 	Sources     []string // where its facts are from

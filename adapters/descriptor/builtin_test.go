@@ -45,7 +45,7 @@ func (fx fixture) play(t testing.TB, d *Descriptor) map[string]any {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := d.open(&script{fixture: &fx, now: now, differ: func(string, string, string) {}})
+	a := d.open(newScript(&fx, d, now, func(string, string, string) {}))
 	for name, value := range fx.Token {
 		a.kept[name].give(value, now)
 	}

@@ -59,7 +59,7 @@ func (d *Descriptor) places(fsys fs.FS, name string) (system position, forms []p
 	if err != nil {
 		return system, nil
 	}
-	r := &reader{collector{file: name}}
+	r := &reader{collector: collector{file: name}}
 	root := r.document(src)
 	if root == nil {
 		return system, nil

@@ -1,6 +1,7 @@
 package descriptor
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -49,6 +50,9 @@ var provenances = map[string]standard.Provenance{
 	"standard": standard.FromStandard, "documented": standard.FromDocumented, "observed": standard.FromObserved,
 	"profile": standard.FromProfile, "synthetic": standard.FromSynthetic,
 }
+
+// modes are the ways of recognition (互认方式), as the State Council's office numbered them in 2020.
+var modes = map[string]int{"shared": 1, "conversion": 2, "national": 3}
 
 func (c *compiler) descriptor() *Descriptor {
 	s := c.spec
@@ -107,12 +111,15 @@ func (c *compiler) info() adapters.Info {
 	if is := s.provenance.is; provenances[is.text] == "" {
 		c.find(is.at, fmt.Sprintf("provenance.is cannot be %q", is.text), "it is one of "+list(provenances))
 	}
+	if is := s.mode; is.text != "" && modes[is.text] == 0 {
+		c.find(is.at, fmt.Sprintf("mode cannot be %q", is.text), "it is one of "+list(modes))
+	}
 	c.statuses()
 	if s.records && s.limits.Hedge > 0 {
 		c.find(s.at, "limits.hedge would ask twice, and effects: visit says that each call is recorded", "leave one of them out")
 	}
 	info := adapters.Info{
-		System: s.system.text, Name: s.name, Region: s.region.text, Version: s.version.text,
+		System: s.system.text, Name: s.name, Region: s.region.text, Version: s.version.text, Dialect: s.dialect.text, Mode: cmp.Or(modes[s.mode.text], 1),
 		Provenance: provenances[s.provenance.is.text], Synthetic: s.provenance.synthetic, Sources: s.provenance.from,
 		Endpoints: s.endpoints, Limits: s.limits, Freshness: s.freshness, Records: s.records,
 	}

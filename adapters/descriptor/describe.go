@@ -120,6 +120,12 @@ func (w *words) system(i *adapters.Info) {
 	for _, s := range i.Systems {
 		fmt.Fprintf(&w.out, w.of("further")+"\n", s.Name.Zh, s.ID, s.Region)
 	}
+	if i.Dialect != "" {
+		fmt.Fprintf(&w.out, w.of("dialect")+"\n", i.Dialect)
+	}
+	if i.Mode != 1 { // what is said of all others goes without saying
+		fmt.Fprintf(&w.out, w.of("mode")+"\n", w.in(modeWords[i.Mode]))
+	}
 	fmt.Fprintf(&w.out, w.of("provenance")+"\n", i.Provenance, w.list(i.Sources))
 	for _, s := range i.Synthetic {
 		fmt.Fprintf(&w.out, w.of("synthetic")+"\n", s)

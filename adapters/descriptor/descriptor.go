@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"time"
 
 	"tongma/adapters"
@@ -165,7 +166,7 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 
 // Parse compiles a descriptor; name stands for the file in findings.
 func Parse(name string, src []byte) (*Descriptor, error) {
-	r := &reader{collector{file: name}}
+	r := &reader{collector: collector{file: name}}
 	root := r.document(src)
 	if root == nil {
 		return nil, r.err()
@@ -179,7 +180,7 @@ func Parse(name string, src []byte) (*Descriptor, error) {
 	if err := c.err(); err != nil {
 		return nil, err
 	}
-	sum := sm.Sum(src)
+	sum := sm.Sum(slices.Concat(src, s.dialectSource()))
 	d.info.Digest = hex.EncodeToString(sum[:])
 	return d, nil
 }

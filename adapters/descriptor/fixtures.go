@@ -42,7 +42,8 @@ type fixture struct {
 		Scene   string `yaml:"scene"`
 		Purpose string `yaml:"purpose"`
 	} `yaml:"caller"`
-	Calls []exchange     `yaml:"calls"`
+	Calls  []exchange     `yaml:"calls"`
+	Answer map[string]any `yaml:"answer"` // of the dialect national: what the platform answers, in place of calls
 	Is    map[string]any `yaml:"is"`
 }
 
@@ -101,7 +102,7 @@ func RunFixtures(fsys fs.FS, dir string) ([]FixtureResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{collector{file: name}}
+	r := &reader{collector: collector{file: name}}
 	root := r.document(src)
 	if root == nil {
 		return nil, r.err()
@@ -163,7 +164,7 @@ func (fx *fixture) run(d *Descriptor, line int) FixtureResult {
 		differ("now", "a time such as 2022-01-23T20:44:40+08:00", fx.Now)
 		return out
 	}
-	host := &script{fixture: fx, now: now, differ: differ}
+	host := newScript(fx, d, now, differ)
 	a := d.open(host)
 	for name, value := range fx.Token {
 		values := a.kept[name]
@@ -174,6 +175,9 @@ func (fx *fixture) run(d *Descriptor, line int) FixtureResult {
 		values.give(value, now)
 	}
 	got := fx.verify(d, a)
+	if fx.Answer != nil && host.answered == 0 {
+		differ("answer", "one call", "none")
+	}
 	if host.calls < len(fx.Calls) {
 		differ("calls", fmt.Sprint(len(fx.Calls)), fmt.Sprint(host.calls))
 	}

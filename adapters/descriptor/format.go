@@ -14,7 +14,7 @@ import (
 
 // order is the canonical order of a descriptor's keys, in groups with an empty line between them.
 var order = [][]string{
-	{"system", "version", "name", "region", "systems", "zone", "provenance", "gives"},
+	{"system", "version", "name", "region", "dialect", "mode", "systems", "zone", "provenance", "gives"},
 	{"credentials", "endpoints"},
 	{"recognise"}, {"tokens"}, {"common"}, {"verify"}, {"record"},
 	{"statuses", "tables"},
@@ -38,7 +38,7 @@ func rank(key string) (group, place int) {
 // descriptors have it.
 func Format(src []byte) ([]byte, error) {
 	text := bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n"))
-	r := &reader{collector{file: File}}
+	r := &reader{collector: collector{file: File}}
 	root := r.document(text)
 	if root == nil {
 		return nil, r.err()
@@ -51,7 +51,7 @@ func Format(src []byte) ([]byte, error) {
 	trimEnds(lines, root)
 	requote(lines, root)
 	out := []byte(inOrder(sectionsOf(lines, root)))
-	again := (&reader{collector{file: File}}).document(out)
+	again := (&reader{collector: collector{file: File}}).document(out)
 	if again == nil || !sameMeaning(root, again) {
 		return nil, errors.New("this file cannot be put in order without changing what it means: write each key on lines of its own")
 	}

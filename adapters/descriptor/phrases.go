@@ -2,6 +2,13 @@ package descriptor
 
 import "tongma/standard"
 
+// modeWords say how codes are recognised, by the number of the mode.
+var modeWords = map[int]standard.Text{
+	1: {Zh: "数据共享（方式一）", En: "shared data: its backend is asked (mode 1)"},
+	2: {Zh: "中介转换（方式二）", En: "conversion to the national code (mode 2)"},
+	3: {Zh: "直接采用国家码（方式三）", En: "the national code itself (mode 3)"},
+}
+
 // phrases are the sentences of a description, by what they are about.
 var phrases = map[string]standard.Text{
 	"formURL":      {Zh: "网址 ", En: "URLs like "},
@@ -17,6 +24,8 @@ var phrases = map[string]standard.Text{
 	"system":     {Zh: "%s（%s），系统标识 %s，版本 %s，归属地区 %s。", En: "%s (%s), system %s, version %s, of the region %s."},
 	"provenance": {Zh: "依据：%s；来源：%s。", En: "What is known of it is %s, from: %s."},
 	"synthetic":  {Zh: "  虚构（无公开资料）：%s", En: "  invented, since nothing is public: %s"},
+	"dialect":    {Zh: "方言：%s，与其他系统共用；以下的调用与记录由该方言规定。", En: "It speaks the dialect %s, as other systems do: the calls and the record below are the dialect's."},
+	"mode":       {Zh: "互认方式：%s。", En: "Its codes are recognised by %s."},
 	"further":    {Zh: "同一后台还为 %s（%s，%s）作答。", En: "The same backend answers for %s (%s, %s) too."},
 
 	"scans":       {Zh: "识别的扫码内容：", En: "It recognises:"},

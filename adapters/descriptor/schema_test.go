@@ -80,7 +80,7 @@ func TestWhatLoadsIsOfTheSchema(t *testing.T) {
 func TestFaultsOfStructureAreNotOfTheSchema(t *testing.T) {
 	s := compiledSchema(t)
 	for _, name := range []string{
-		"bad-limits", "empty-document", "gives-empty", "gives-and-statuses", "head", "missing-everything", "multipart", "no-forms", "not-a-mapping", "nothing-but-null", "outcome-words",
+		"bad-limits", "dialect", "dialect-keys", "mode", "empty-document", "gives-empty", "gives-and-statuses", "head", "missing-everything", "multipart", "no-forms", "not-a-mapping", "nothing-but-null", "outcome-words",
 		"provenance-empty", "provenance-missing", "split-in-flow", "systems-keys", "token-scope", "tokens", "unknown-keys", "wrong-kinds",
 	} {
 		src, err := os.ReadFile("testdata/findings/" + name + ".yaml")

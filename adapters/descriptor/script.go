@@ -24,21 +24,41 @@ import (
 // script is the host of a fixture: it plays the calls in their order and tells what is asked otherwise.
 type script struct {
 	*fixture
-	now    time.Time
-	calls  int
-	drawn  int
-	differ func(field, want, got string)
+	now      time.Time
+	calls    int
+	drawn    int
+	platform *platform // nil but for the dialect national
+	answered int       // calls that platform has answered
+	differ   func(field, want, got string)
+}
+
+func newScript(fx *fixture, d *Descriptor, now time.Time, differ func(field, want, got string)) *script {
+	s := &script{fixture: fx, now: now, differ: differ}
+	switch {
+	case d.info.Dialect == "national":
+		s.platform = &platform{fx, &d.info, now, differ}
+	case fx.Answer != nil:
+		differ("answer", "calls: what is answered without them is of the dialect national", "answer")
+	}
+	return s
 }
 
 func (s *script) Now() time.Time { return s.now }
 
 func (s *script) Credential(name string) (string, bool) {
 	v, ok := s.Cred[name]
+	if !ok && s.platform != nil {
+		return platformCredential(name)
+	}
 	return v, ok
 }
 
 // Random gives the next text of the fixture: a draw takes the place of each letter in the alphabet, a UUID its 16 bytes.
 func (s *script) Random(b []byte) {
+	if s.platform != nil && len(s.fixture.Random) == 0 {
+		clear(b) // a nonce that nobody has written down is as good as any
+		return
+	}
 	if s.drawn >= len(s.fixture.Random) {
 		s.differ("random", fmt.Sprintf("%d draws", len(s.fixture.Random)), "one more")
 		return
@@ -58,6 +78,10 @@ func (s *script) Random(b []byte) {
 }
 
 func (s *script) Send(_ context.Context, c *adapters.Call) (*adapters.Reply, error) {
+	if s.platform != nil && s.Answer != nil {
+		s.answered++
+		return s.platform.answer(c), nil
+	}
 	if s.calls >= len(s.Calls) {
 		s.differ("calls", fmt.Sprint(len(s.Calls)), "one more: "+c.Method+" "+c.Target)
 		return nil, &adapters.Fault{Reason: standard.ReasonUnreachable, What: "the fixture has no further call"}

@@ -3,6 +3,8 @@ package descriptor
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -20,6 +22,8 @@ type spec struct {
 	version    scalar
 	name       standard.Text
 	region     scalar
+	dialect    scalar // "": it has calls of its own
+	mode       scalar // "": shared data
 	zone       *time.Location
 	provenance struct {
 		is              scalar
@@ -58,13 +62,47 @@ type probeSpec struct {
 	is   []string
 }
 
+func newSpec() *spec { return &spec{tables: map[string]map[string]string{}, zone: standard.Zone} }
+
+// ownKeys are those that every descriptor needs.
+var ownKeys = []string{"system", "version", "name", "region", "provenance", "recognise"}
+
 func (r *reader) spec(root *yaml.Node) *spec {
-	s := &spec{at: at(root), tables: map[string]map[string]string{}, zone: standard.Zone}
-	r.fields(root, "a descriptor", map[string]func(*yaml.Node){
+	s := newSpec()
+	s.at = at(root)
+	known, what, needed := r.keys(s), "a descriptor", append(slices.Clone(ownKeys), "verify", "record")
+	if hasKey(root, "dialect") {
+		maps.DeleteFunc(known, func(key string, _ func(*yaml.Node)) bool { return slices.Contains(dialectKeys, key) })
+		what, needed = "a descriptor of a dialect", ownKeys
+	}
+	r.fields(root, what, known, needed...)
+	if s.dialect.text != "" {
+		r.speak(s)
+	}
+	if s.gives == nil {
+		r.needsStatus(root, s)
+	}
+	return s
+}
+
+func hasKey(n *yaml.Node, key string) bool {
+	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return true
+		}
+	}
+	return false
+}
+
+// keys says what reads each key of a descriptor into s.
+func (r *reader) keys(s *spec) map[string]func(*yaml.Node) {
+	return map[string]func(*yaml.Node){
 		"system":      r.literal(&s.system, "system"),
 		"version":     r.literal(&s.version, "version"),
 		"name":        r.name(&s.name),
 		"region":      r.literal(&s.region, "region"),
+		"dialect":     r.literal(&s.dialect, "dialect"),
+		"mode":        r.literal(&s.mode, "mode"),
 		"zone":        r.zone(&s.zone),
 		"provenance":  r.provenance(s),
 		"systems":     r.systems(&s.systems),
@@ -97,11 +135,7 @@ func (r *reader) spec(root *yaml.Node) *spec {
 		"freshness": r.freshness(&s.freshness),
 		"effects":   r.effects(&s.records),
 		"probe":     func(n *yaml.Node) { s.probe = r.probe(n) },
-	}, "system", "version", "name", "region", "provenance", "recognise", "verify", "record")
-	if s.gives == nil {
-		r.needsStatus(root, s)
 	}
-	return s
 }
 
 // needsStatus: unless it says what else it gives, a system has statuses, and a record one of them.

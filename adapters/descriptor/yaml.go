@@ -15,7 +15,10 @@ import (
 const maxFile = 256 << 10
 
 // reader walks a YAML file with a finding for whatever is not as it should be.
-type reader struct{ collector }
+type reader struct {
+	collector
+	of string // the file of the dialect that is read, "" for a file of a system's folder
+}
 
 // scalar is a YAML scalar, or a part of one: a literal, or an expression when it begins with "=".
 type scalar struct {
@@ -26,6 +29,7 @@ type scalar struct {
 	style  yaml.Style
 	whole  string // what YAML made of the whole scalar
 	from   int    // how many characters of whole stand before text
+	file   string // the dialect's, where it is none of the descriptor's own
 }
 
 // place says where the character of text with this index stands in the file.
@@ -141,7 +145,7 @@ func (r *reader) sequence(n *yaml.Node, what string) []*yaml.Node {
 
 // scalar reads a literal or an expression.
 func (r *reader) scalar(n *yaml.Node, what string) scalar {
-	s := scalar{at: at(n), kind: n.Tag, style: n.Style, whole: n.Value}
+	s := scalar{at: at(n), kind: n.Tag, style: n.Style, whole: n.Value, file: r.of}
 	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
 		mend := "write one value"
 		if n.Kind == yaml.MappingNode && len(n.Content) > 0 && strings.HasPrefix(n.Content[0].Value, "=") {

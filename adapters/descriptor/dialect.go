@@ -1,0 +1,115 @@
+package descriptor
+
+import (
+	"embed"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"go.yaml.in/yaml/v3"
+
+	"tongma/adapters"
+)
+
+// dialects are what several systems speak in the same words. Each is a file of the language without what is a system's own.
+//
+//go:embed dialects/*.yaml
+var dialectFiles embed.FS
+
+const dialectFolder = "dialects"
+
+// Dialects names the dialects that a descriptor can be of.
+func Dialects() []string {
+	files, _ := dialectFiles.ReadDir(dialectFolder) // it is embedded, so it is there
+	var names []string
+	for _, f := range files {
+		names = append(names, strings.TrimSuffix(f.Name(), ".yaml"))
+	}
+	return names
+}
+
+// dialectKeys are what a dialect says; a descriptor of that dialect says them no more. Of limits and freshness it may have its own.
+var dialectKeys = []string{"credentials", "endpoints", "tokens", "common", "verify", "record", "tables", "effects", "gives", "systems"}
+
+// ownTable is the table in which a dialect reads which system it speaks for.
+const ownTable = "own"
+
+// sharedDialect is a dialect as it was read: a spec without what is a system's own.
+type sharedDialect struct {
+	spec *spec
+	src  []byte
+	err  error
+}
+
+// dialectsRead has a *sharedDialect by its name: a dialect is read once for all systems that speak it.
+var dialectsRead sync.Map
+
+// dialect reads a dialect of this package.
+func dialect(name string) (*sharedDialect, bool) {
+	if !slices.Contains(Dialects(), name) {
+		return nil, false
+	}
+	if d, ok := dialectsRead.Load(name); ok {
+		return d.(*sharedDialect), true
+	}
+	d := &sharedDialect{}
+	file := path.Join(dialectFolder, name+".yaml")
+	d.src, d.err = dialectFiles.ReadFile(file)
+	if d.err == nil {
+		r := &reader{collector: collector{file: path.Base(file)}, of: path.Base(file)}
+		d.spec = r.dialect(d.src)
+		d.err = r.err()
+	}
+	dialectsRead.Store(name, d)
+	return d, true
+}
+
+// dialect reads the file of a dialect. What it holds says in faults which file it is of.
+func (r *reader) dialect(src []byte) *spec {
+	s := newSpec()
+	root := r.document(src)
+	if root == nil {
+		return s
+	}
+	known := r.keys(s)
+	maps.DeleteFunc(known, func(key string, _ func(*yaml.Node)) bool {
+		return !slices.Contains(dialectKeys, key) && key != "limits" && key != "freshness"
+	})
+	r.fields(root, "a dialect", known, "verify", "record")
+	return s
+}
+
+// speak completes the spec of a descriptor by what its dialect says.
+func (r *reader) speak(s *spec) {
+	d, ok := dialect(s.dialect.text)
+	if !ok {
+		r.find(s.dialect.at, fmt.Sprintf("there is no dialect %q", s.dialect.text), "it is one of "+strings.Join(Dialects(), ", "))
+		return
+	}
+	if d.err != nil {
+		r.find(s.dialect.at, d.err.Error(), "this is a fault of Tongma's own")
+		return
+	}
+	of := d.spec
+	s.gives, s.credentials, s.endpoints, s.tokens = of.gives, of.credentials, of.endpoints, of.tokens
+	s.common, s.verify, s.verifyAt, s.record, s.records = of.common, of.verify, of.verifyAt, of.record, of.records
+	s.tables = maps.Clone(of.tables)
+	s.tables[ownTable] = map[string]string{"system": s.system.text, "region": s.region.text}
+	if s.limits == (adapters.Limits{}) {
+		s.limits = of.limits
+	}
+	if s.freshness == (adapters.Freshness{}) {
+		s.freshness = of.freshness
+	}
+}
+
+// dialectSource is the text of the descriptor's dialect, nil without one: another dialect is another descriptor.
+func (s *spec) dialectSource() []byte {
+	if d, ok := dialect(s.dialect.text); ok {
+		return d.src
+	}
+	return nil
+}
