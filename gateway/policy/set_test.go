@@ -18,3 +18,33 @@ func BenchmarkDecide(b *testing.B) {
 		}
 	}
 }
+
+// shippedFiles reads what is shipped.
+func shippedFiles(t *testing.T) []*File {
+	t.Helper()
+	var files []*File
+	for _, name := range Shipped() {
+		src, _ := Source(name)
+		f, err := Parse(name+".yaml", src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+	}
+	return files
+}
+
+func TestWhatIsShippedHoldsAloneAndTogether(t *testing.T) {
+	files := shippedFiles(t)
+	if len(files) < 3 {
+		t.Fatalf("%d files are shipped", len(files))
+	}
+	if _, err := Load(files...); err != nil {
+		t.Error(err)
+	}
+	for _, f := range files {
+		if _, err := Load(f); err != nil {
+			t.Error(err)
+		}
+	}
+}
