@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"tongma/adapters"
 	"tongma/gateway/events"
 	"tongma/gateway/freshness"
+	"tongma/gateway/policy"
 	"tongma/gateway/tracing"
 	"tongma/gateway/upstream"
 	"tongma/standard"
@@ -36,7 +38,8 @@ type Config struct {
 	// oldest are forgotten early.
 	References int
 
-	Evidence Evidence // nil: none is kept
+	Evidence Evidence    // nil: none is kept
+	Rules    *policy.Set // by which it is decided; nil: the national default alone
 
 	Now     func() time.Time      // nil: time.Now
 	Uptime  func() time.Duration  // by which ages are measured, whatever happens to the clock; nil: since New
@@ -80,7 +83,8 @@ type Gateway struct {
 	flights    *flights
 	references *references
 	identities *identities
-	evidence   Evidence      // nil: none is kept
+	evidence   Evidence // nil: none is kept
+	rules      *policy.Set
 	kept       time.Duration // of the caller's patience, for what follows a finding
 	meters     *meters
 	now        func() time.Time
@@ -117,6 +121,7 @@ func New(config Config) (*Gateway, error) {
 		references: references,
 		identities: newIdentities(rand.Reader),
 		evidence:   config.Evidence,
+		rules:      cmp.Or(config.Rules, policy.National()),
 		kept:       answerTime,
 		now:        config.Now,
 		uptime:     config.Uptime,
