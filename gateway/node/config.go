@@ -16,6 +16,7 @@ import (
 
 	"tongma/adapters"
 	"tongma/gateway/freshness"
+	"tongma/gateway/policy"
 	"tongma/gateway/registry"
 	"tongma/gateway/tracing"
 	"tongma/standard"
@@ -62,6 +63,8 @@ type Config struct {
 	Dialects []adapters.Dialect // all that are known, configured or not
 	Systems  map[string]System  // what is configured, by id; the others answer not_configured
 	Callers  []registry.Party
+	// Rules are those of the places of checks; nil: the national default alone.
+	Rules *policy.Set
 }
 
 // System is one system as configured.
@@ -115,6 +118,7 @@ func (r *reader) config(cfg *Config, root *yaml.Node) {
 		"tracing":  keep(&traces),
 		"log":      func(n *yaml.Node) { r.log(cfg, n) },
 		"engine":   choice(r, &cfg.SecondEngine, "engine", map[string]bool{"fast": false, "second": true}),
+		"rules":    func(n *yaml.Node) { cfg.Rules = r.rules(n) },
 		"adapters": keep(&dirs),
 		"systems":  keep(&systems),
 		"callers":  keep(&callers),

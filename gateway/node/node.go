@@ -111,6 +111,7 @@ func (n *Node) open(cfg *Config, logger *slog.Logger) error {
 	}
 	gate := gateway.Config{
 		Backends: cfg.backends(), CacheRecords: cfg.CacheRecords, Shared: cfg.Shared, Log: logger, Metrics: watched, Tracer: n.tracer,
+		Rules: cfg.Rules,
 	}
 	served := api.Config{
 		ID: cfg.ID, Key: cfg.Key, Parties: parties, Nonces: nonces, Operations: operations, Now: time.Now, Log: logger, Metrics: watched, Tracer: n.tracer,

@@ -2,6 +2,8 @@ package policy
 
 import (
 	"embed"
+	"io"
+	"os"
 	"path"
 	"strings"
 	"sync"
@@ -47,3 +49,20 @@ var National = sync.OnceValue(func() *Set {
 	}
 	return s
 })
+
+// Read reads a file of rules, or the [Shipped] one of that name. The error is [strict.Findings] unless the file cannot be read.
+func Read(path string) (*File, error) {
+	if src, ok := Source(path); ok && !strings.ContainsAny(path, `./\`) {
+		return Parse(path, src)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	src, err := io.ReadAll(io.LimitReader(f, maxFile+1)) // one byte too many is a finding
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, src)
+}
