@@ -109,7 +109,7 @@ do not exist. It prints what to type next.`,
 	for group, commands := range map[string][]*cobra.Command{
 		"run":   {demoCommand(), serveCommand(), opsCommand(), storeCommand(), sandboxCommand()},
 		"ask":   {verifyCommand(), evidenceCommand(), changesCommand(), loadCommand(), standardCommand(), versionCommand()},
-		"build": {adapterCommand(), keysCommand()},
+		"build": {adapterCommand(), policyCommand(), keysCommand()},
 	} {
 		for _, c := range commands {
 			c.GroupID = group

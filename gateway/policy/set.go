@@ -26,27 +26,9 @@ type bound struct {
 // Load puts files together and adds the national default, unless one of them is it. The error is [strict.Findings]: two files of one region
 // that hold at one time, tests of a file that come out otherwise, and rules that no test of their file shows to decide.
 func Load(files ...*File) (*Set, error) {
-	if !slices.ContainsFunc(files, (*File).isNational) {
-		files = append(slices.Clip(files), nationalFile())
-	}
-	s := &Set{files: files, regions: map[string][]bound{}}
-	var findings strict.Findings
-	for _, f := range files {
-		for _, region := range f.Regions {
-			b := bindTo(f, region)
-			for _, other := range s.regions[region] {
-				if what, mend := besides(f, other.File, region); what != "" {
-					findings = append(findings, strict.Finding{File: f.Name, Line: 1, Column: 1, What: what, Mend: mend})
-				}
-			}
-			s.regions[region] = append(s.regions[region], b)
-			if region == national {
-				s.national = b
-			}
-		}
-	}
+	s, findings := together(files)
 	if len(findings) == 0 {
-		for _, f := range files {
+		for _, f := range s.files {
 			findings = append(findings, s.prove(f)...)
 		}
 	}
@@ -54,6 +36,30 @@ func Load(files ...*File) (*Set, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// together puts files together without running their tests.
+func together(files []*File) (*Set, strict.Findings) {
+	if !slices.ContainsFunc(files, (*File).isNational) {
+		files = append(slices.Clip(files), nationalFile())
+	}
+	s := &Set{files: files, regions: map[string][]bound{}}
+	var findings strict.Findings
+	for _, f := range files {
+		for _, region := range f.Regions {
+			for _, other := range s.regions[region] {
+				if what, mend := besides(f, other.File, region); what != "" {
+					findings = append(findings, strict.Finding{File: f.Name, Line: 1, Column: 1, What: what, Mend: mend})
+				}
+			}
+			b := bindTo(f, region)
+			s.regions[region] = append(s.regions[region], b)
+			if region == national {
+				s.national = b
+			}
+		}
+	}
+	return s, findings
 }
 
 func (f *File) isNational() bool { return f.Regions[0] == national }
