@@ -55,6 +55,7 @@ type Backend struct {
 	Endpoint    string            // base URL of the backend
 	Endpoints   map[string]string // further ones, by the names that the dialect gives them
 	Credentials map[string]string
+	Reach       upstream.Reach    // where its calls may go beyond the public network, and how they are secured
 	Limits      adapters.Limits   // what is not 0 overrides the dialect's own; a rate, retry or hedge below 0 is none
 	Life        freshness.Life    // likewise
 	PlaceIDs    map[string]string // what the system calls this gateway's place or device

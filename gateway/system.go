@@ -51,7 +51,7 @@ func (g *Gateway) connect(b Backend) (*system, error) {
 	host, err := upstream.NewHost(upstream.HostConfig{
 		Endpoint: b.Endpoint, Endpoints: b.Endpoints, Credentials: b.Credentials,
 		Timeout: b.Limits.Timeout, MaxReply: b.Limits.Body, Connections: limits.Concurrency, Now: g.now,
-		Tracer: g.tracer, System: info.System,
+		Tracer: g.tracer, System: info.System, Reach: b.Reach,
 	})
 	if err != nil {
 		return nil, err

@@ -229,7 +229,7 @@ func (t *trial) host(info adapters.Info) (*upstream.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := upstream.HostConfig{Endpoints: map[string]string{}, Credentials: credentials, Connections: 1, Now: time.Now}
+	config := upstream.HostConfig{Endpoints: map[string]string{}, Credentials: credentials, Connections: 1, Now: time.Now, Reach: upstream.Reach{Networks: upstream.Everywhere}}
 	for _, given := range t.endpoints {
 		name, value, named := strings.Cut(given, "=")
 		switch {

@@ -19,6 +19,7 @@ import (
 	"tongma/gateway/policy"
 	"tongma/gateway/registry"
 	"tongma/gateway/tracing"
+	"tongma/gateway/upstream"
 	"tongma/standard"
 	"tongma/standard/sm"
 	"tongma/standard/wire"
@@ -72,6 +73,7 @@ type System struct {
 	Endpoint    string            // the address that every call's path goes behind
 	Endpoints   map[string]string // further ones, by the descriptor's names
 	Credentials map[string]string
+	Reach       upstream.Reach    // where its calls may go beyond the public network, and how they are secured
 	Limits      adapters.Limits   // what is zero is the descriptor's; a negative rate or retry is none
 	Life        freshness.Life    // likewise: for how long answers are served from memory
 	PlaceIDs    map[string]string // what the system calls this gateway's place or device
@@ -194,17 +196,22 @@ func (r *reader) tls(cfg *Config, n *yaml.Node) {
 	if certificate == nil || key == nil {
 		return
 	}
+	cfg.TLS = r.certificate(certificate, key)
+}
+
+// certificate reads a certificate with its chain and its private key.
+func (r *reader) certificate(certificate, key *yaml.Node) *tls.Certificate {
 	chain, ok := r.read(certificate, "tls certificate")
 	secret, ok2 := r.read(key, "tls key")
 	if !ok || !ok2 {
-		return
+		return nil
 	}
 	pair, err := tls.X509KeyPair(chain, secret)
 	if err != nil {
 		r.find(certificate, "give PEM files: the certificate with its chain, and its private key", "%v", err)
-		return
+		return nil
 	}
-	cfg.TLS = &pair
+	return &pair
 }
 
 // key reads the gateway's private key: the path of a PEM file, or {file: …} or {env: …} with, where it is encrypted, a password.

@@ -219,7 +219,7 @@ func (c *Config) backends() []gateway.Backend {
 	for _, d := range c.Dialects {
 		s := c.Systems[d.Info().System]
 		backends = append(backends, gateway.Backend{
-			Dialect: d, Endpoint: s.Endpoint, Endpoints: s.Endpoints, Credentials: s.Credentials, Limits: s.Limits, PlaceIDs: s.PlaceIDs,
+			Dialect: d, Endpoint: s.Endpoint, Endpoints: s.Endpoints, Credentials: s.Credentials, Reach: s.Reach, Limits: s.Limits, PlaceIDs: s.PlaceIDs,
 			Life: s.Life, Heartbeat: s.Heartbeat,
 		})
 	}

@@ -111,6 +111,8 @@ func (r *reader) system(info adapters.Info, n *yaml.Node) System {
 		"endpoints":   func(n *yaml.Node) { r.endpoints(info, &s, n) },
 		"credentials": func(n *yaml.Node) { r.credentials(info, &s, n) },
 		"placeIds":    func(n *yaml.Node) { r.placeIDs(&s, n) },
+		"networks":    r.networks(&s.Reach.Networks),
+		"tls":         func(n *yaml.Node) { r.reachTLS(&s.Reach, n) },
 		"heartbeat":   r.duration(&s.Heartbeat, "heartbeat"),
 		"limits": func(n *yaml.Node) {
 			r.members(n, "limits", map[string]func(*yaml.Node){

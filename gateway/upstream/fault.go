@@ -27,6 +27,8 @@ func faultOf(err error, otherwise standard.ReasonCode) *adapters.Fault {
 		return &adapters.Fault{Reason: standard.ReasonPatience, What: "the call was given up", Err: context.Canceled}
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return &adapters.Fault{Reason: standard.ReasonTimeout, What: "no complete reply in time"}
+	case errors.Is(err, errElsewhere):
+		return errElsewhere
 	case errors.As(err, &dns):
 		return &adapters.Fault{Reason: standard.ReasonUnreachable, What: "the endpoint's name cannot be resolved"}
 	case errors.As(err, &certificate):

@@ -29,6 +29,7 @@ type HostConfig struct {
 	Now         func() time.Time
 	Tracer      *tracing.Tracer // nil: no traces
 	System      string          // whose backend it is, in traces
+	Reach       Reach
 }
 
 // Host sends one system's requests to its configured endpoints and nowhere else. It follows no redirect, keeps no cookie, uses
@@ -62,7 +63,7 @@ func NewHost(config HostConfig) (*Host, error) {
 		}
 		endpoints[""] = base
 	}
-	transport := newTransport(config.Connections)
+	transport := newTransport(config.Connections, config.Reach)
 	return &Host{config: config, endpoints: endpoints, transport: transport, client: newClient(transport)}, nil
 }
 

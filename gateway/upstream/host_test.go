@@ -361,7 +361,7 @@ func BenchmarkSend(b *testing.B) {
 		}
 	})
 	b.Run("net/http alone", func(b *testing.B) {
-		client := &http.Client{Transport: newTransport(4)}
+		client := &http.Client{Transport: newTransport(4, Reach{})}
 		defer client.CloseIdleConnections()
 		b.ReportAllocs()
 		for b.Loop() {

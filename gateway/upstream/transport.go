@@ -22,6 +22,7 @@ import (
 // no compression, no second attempt of its own.
 type transport struct {
 	dialer net.Dialer
+	reach  Reach
 	tls    *tls.Config
 	most   int           // connections kept for one address
 	settle time.Duration // how long a connection rests before it is used again
@@ -40,10 +41,11 @@ const (
 	spareConns = 64 // kept besides those that calls need at once, because some rest
 )
 
-func newTransport(connections int) *transport {
+func newTransport(connections int, reach Reach) *transport {
 	return &transport{
 		dialer: net.Dialer{KeepAlive: 30 * time.Second},
-		tls:    &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}},
+		reach:  reach,
+		tls:    reach.secured(),
 		most:   connections + spareConns,
 		settle: settleTime,
 		idle:   map[string][]*conn{},
@@ -105,7 +107,7 @@ func (t *transport) dial(ctx context.Context, u *url.URL) (*conn, error) {
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
-	socket, err := t.dialer.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	socket, err := t.reach.dialer(t.dialer, u.Hostname()).DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
 	if err != nil {
 		return nil, err
 	}
