@@ -46,6 +46,15 @@ var decisive = map[string]map[string][]string{
 	"beijing": {
 		"/jingxinju/jkb/businessTravel/getHealthCode": {".errcode", ".data", ".data.encourage", ".data.status"},
 	},
+	"guokang": {
+		"/healthCode/verification": {".code", ".data", ".data.qrCodeType"},
+	},
+	"gjgxjhpt": {
+		"/httpproxy": {".code", ".data", ".data.status"},
+	},
+	"jilin": {
+		"/api/v2/qr-color-search": {".code", ".data", ".data.qrCode", ".data.color"},
+	},
 	"hebei": {
 		"/hbjkm/userHealth/validateInfo": {".errcode", ".data", ".data.content", ".data.content.data", ".data.content.data.person",
 			".data.content.data.healthyReport", ".data.content.data.healthyReport[].healthyStaus"},
@@ -57,6 +66,9 @@ var decisive = map[string]map[string][]string{
 // person are left out: which of them counts changes with the reply.
 func TestNoSpoiltReplyIsGreen(t *testing.T) {
 	for _, dir := range builtin(t) {
+		if load(t, dir).Info().Dialect != "" {
+			continue // the signed answers of a shared dialect are spoilt where it stands
+		}
 		t.Run(dir, func(t *testing.T) {
 			fixtures := fixturesOf(t, dir)
 			spoilt, answers := []map[string]any{}, map[string]bool{}

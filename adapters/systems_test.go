@@ -103,8 +103,19 @@ func TestBuiltInSystemsFormOneCatalogue(t *testing.T) {
 		}
 		entries = append(entries, adapters.Entry{Info: d.Info(), Adapter: d.Open(nowhere{})})
 	}
-	if _, err := adapters.NewCatalogue(entries); err != nil {
-		t.Error(err)
+	c, err := adapters.NewCatalogue(entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for e := range c.Entries() {
+		if e.Info.Dialect == "" {
+			continue
+		}
+		scan, _ := fixturesOf(t, e.Info.System)[0]["scan"].(string)
+		var ticket adapters.Ticket
+		if got, ok := c.Recognise(scan, &ticket); !ok || got != e {
+			t.Errorf("nobody, or another system, claims the code of %s when the request does not say whose it is", e.Info.System)
+		}
 	}
 }
 
@@ -184,10 +195,13 @@ func TestEveryLineOfADescriptorIsPromisedByAFixture(t *testing.T) {
 			if err := yaml.Unmarshal(read(t, dir, descriptor.File), &doc); err != nil {
 				t.Fatal(err)
 			}
-			fixtures := fixturesOf(t, dir)
+			fixtures, shared := fixturesOf(t, dir), load(t, dir).Info().Dialect != ""
 			tried := 0
 			without(doc.Content[0], "", func(at string, line int) {
 				if !slices.ContainsFunc(promised, func(p string) bool { return strings.HasPrefix(at, p+".") }) || unseen(at) {
+					return
+				}
+				if shared && at == "recognise.0" { // fixtures name the system, and then another form takes the code: TestBuiltInSystemsFormOneCatalogue
 					return
 				}
 				src, err := yaml.Marshal(&doc)
@@ -199,7 +213,7 @@ func TestEveryLineOfADescriptorIsPromisedByAFixture(t *testing.T) {
 					t.Errorf("%s/%s:%d: no fixture notices when %s is left out", dir, descriptor.File, line, at)
 				}
 			})
-			if tried < 30 {
+			if tried < 30 && !shared {
 				t.Errorf("only %d lines were left out", tried)
 			}
 		})

@@ -275,6 +275,12 @@ func (a *asker) ask(p Person) found {
 		return a.hebei(p)
 	case Beijing:
 		return a.beijing(p)
+	case Guokang:
+		return a.guokang(p)
+	case Gjgxjhpt:
+		return a.gjgxjhpt(p)
+	case Jilin:
+		return a.jilin(p)
 	}
 	return a.hangzhou(p)
 }

@@ -44,7 +44,7 @@ var faults = []struct {
 	{Fault{"hang", "收到请求后不答复", "the request is read and never answered"}, hang},
 	{Fault{"drip", "每 100 毫秒答复一个字节", "the true answer, a byte every 100 ms"}, drip},
 	{Fault{"5xx", "答复 502", "HTTP 502 from a proxy in front"}, badGateway},
-	{Fault{"busy", "答复繁忙(浙江为 18,河北为 errcode 1,其余为 429)", "the system's busy answer: code 18 for hangzhou, errcode 1 for hebei, HTTP 429 with Retry-After for the others"}, (*backend).busy},
+	{Fault{"busy", "答复繁忙(浙江为 18,河北为 errcode 1,国康码为 40006,其余为 429)", "the system's busy answer: code 18 for hangzhou, errcode 1 for hebei, code 40006 for guokang, HTTP 429 with Retry-After for the others"}, (*backend).busy},
 	{Fault{"malformed", "JSON 残缺", "the true answer, cut in the middle of its JSON"}, malformed},
 	{Fault{"truncated", "正文短于 Content-Length", "the true answer, shorter than its Content-Length"}, truncated},
 	{Fault{"null", "正文为 null", "HTTP 200 with the body null (for suishen that means: not our code)"}, null},

@@ -38,6 +38,12 @@ func token(t *testing.T, s *Sandbox, system string) *capture {
 		return do(t, a.handler, "POST", sukangParse, a.sukangForm("https://example.invalid/").Encode(), formHeader...)
 	case Ankang:
 		return do(t, a.handler, "POST", ankangCheck, a.ankangAsk("akm:qrcode:0"), jsonHeader...)
+	case Guokang:
+		return do(t, a.handler, "POST", guokangVerify, a.guokangAsk("x"), jsonHeader...)
+	case Gjgxjhpt:
+		return do(t, a.handler, "POST", gjgxjhptRefresh, a.gjgxjhptRefresh(), a.gjgxjhptHeader(a.cred["appKey"])...)
+	case Jilin:
+		return do(t, a.handler, "POST", jilinSearch, a.jilinAsk("x"), a.jilinHeader()...)
 	case Beijing:
 		return do(t, a.handler, "GET", jkbTime, "")
 	case Hebei:
@@ -105,7 +111,7 @@ func TestFaultTruncatedPromisesMoreThanItSends(t *testing.T) {
 
 func TestFaultBusyIsTheSystemsOwn(t *testing.T) {
 	s := faulty(t, "busy")
-	for _, system := range []string{Suishen, Suikang, Yuekang, Yukang, Sukang, Ankang, Beijing} {
+	for _, system := range []string{Suishen, Suikang, Yuekang, Yukang, Sukang, Ankang, Beijing, Gjgxjhpt, Jilin} {
 		if w := token(t, s, system); w.status != 429 || w.header.Get("Retry-After") != "2" {
 			t.Errorf("%s: %d, Retry-After %q", system, w.status, w.header.Get("Retry-After"))
 		}
@@ -114,6 +120,9 @@ func TestFaultBusyIsTheSystemsOwn(t *testing.T) {
 	secret := a.refreshed(byKey, a.cred["appSecret"]).RequestSecret // secrets are given all the same
 	if reply := a.dataCall("interfaceById", "{}", secret); reply["code"] != "18" || reply["datas"] != "" {
 		t.Errorf("hangzhou: %v", reply)
+	}
+	if w := token(t, s, Guokang); w.status != 200 || !strings.HasPrefix(w.body.String(), `{"code":40006,`) {
+		t.Errorf("guokang: %d %s", w.status, w.body.String())
 	}
 	if w := token(t, s, Hebei); w.status != 200 || !strings.HasPrefix(w.body.String(), `{"errcode":1,"errmsg":"当前用户过多"`) {
 		t.Errorf("hebei: %d %s", w.status, w.body.String())

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"tongma/standard"
@@ -33,6 +34,20 @@ func (s *Sandbox) Mint(system string, serial uint32) Person {
 	shown := b.show(p, b.now())
 	shown.Scan = b.dialect.scan(p, b.now(), serial)
 	return shown
+}
+
+// Statuses are those that the codes of [Sandbox.Mint] have: not every system has a word for each that is known.
+func (s *Sandbox) Statuses(system string) []standard.Status {
+	var list []standard.Status
+	if b, ok := s.backends[system]; ok {
+		for _, p := range b.regulars {
+			if !slices.Contains(list, p.status()) {
+				list = append(list, p.status())
+			}
+		}
+	}
+	slices.Sort(list)
+	return list
 }
 
 // regulars are the people of whom Mint makes codes: of the crowd, because every one of the cast is there for an oddity.

@@ -174,6 +174,9 @@ func TestScansRefreshAsTheirSystemsDo(t *testing.T) {
 		{Ankang, 12*time.Hour + 59*time.Minute, 13 * time.Hour},
 		{Hebei, 12*time.Hour + 59*time.Minute, 13 * time.Hour},
 		{Beijing, 12*time.Hour + 59*time.Minute, 13 * time.Hour},
+		{Guokang, 12*time.Hour + 59*time.Minute, 13 * time.Hour},
+		{Gjgxjhpt, 12*time.Hour + 59*time.Minute, 13 * time.Hour},
+		{Jilin, 12*time.Hour + 59*time.Minute, 13 * time.Hour},
 	}
 	for _, tt := range tests {
 		now := noon

@@ -70,7 +70,7 @@ const (
 )
 
 // statuses has no row for a colour without a status.
-var statuses = map[colour]standard.Status{green: standard.Green, games: standard.Green, yellow: standard.Yellow, red: standard.Red}
+var statuses = map[colour]standard.Status{green: standard.Green, games: standard.Green, yellow: standard.Yellow, red: standard.Red, red1: standard.Red}
 
 // via is how a person is asked about.
 type via int
@@ -133,9 +133,9 @@ type cityCode struct {
 type quirk int
 
 const (
-	intCode    quirk = 1 << iota // suishen, sukang, beijing: "code", "resCode", "status" is a number
+	intCode    quirk = 1 << iota // suishen, sukang, and others: "code", "resCode", the status is a number
 	bareDatas                    // hangzhou, sukang: "datas", "res" is the value itself and not its JSON text
-	emptyOnce                    // hangzhou: every other answer has "datas" empty, which means: ask again
+	emptyOnce                    // hangzhou, guokang: every other answer means: ask again
 	sheni                        // yuekang: the code is one of 深i您
 	untested                     // yuekang: there is no nucleic-acid test
 	moreParams                   // sukang: the scan has more parameters than the code
@@ -184,7 +184,7 @@ func (p *person) action() standard.Action {
 // warned says whether any code of the person is yellow or red.
 func (p *person) warned() bool {
 	for _, c := range p.codes {
-		if c.colour == yellow || c.colour == red {
+		if s := statuses[c.colour]; s == standard.Yellow || s == standard.Red {
 			return true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -129,7 +130,10 @@ var casts = map[string][]trait{
 		{note: "a holder at whom the system is always busy", codes: one(green), fate: degraded},
 		{note: "a code that only looks like one of the system's", codes: one(green), fate: alien},
 	},
-	Beijing: beijingCast,
+	Beijing:  beijingCast,
+	Guokang:  guokangCast,
+	Gjgxjhpt: gjgxjhptCast,
+	Jilin:    jilinCast,
 }
 
 func one(c colour) []cityCode { return []cityCode{{"杭州市", c, 3}} }
@@ -150,6 +154,9 @@ var crowd = []struct {
 	{2, red, alien, "a code that only looks like one of the system's"},
 }
 
+// wordless are the colours of the crowd for which a system has no word that is known. Who has one gets a value that is in no table.
+var wordless = map[string][]colour{Guokang: {yellow}}
+
 // populate makes the people of one system: its cast, and a crowd.
 func populate(seed, system string) []*person {
 	rnd := rand.New(rand.NewChaCha8(sha256.Sum256([]byte("sandbox people\n" + seed + "\n" + system))))
@@ -158,6 +165,9 @@ func populate(seed, system string) []*person {
 	shift := rnd.IntN(len(surnames))
 	for no := range population {
 		t := draw(rnd)
+		if slices.Contains(wordless[system], t.codes[0].colour) {
+			t.codes = one(odd)
+		}
 		if no < len(casts[system]) {
 			t = casts[system][no]
 		}

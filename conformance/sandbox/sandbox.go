@@ -21,7 +21,7 @@ const (
 	Hebei    = "hebei"
 )
 
-var systems = []string{Suishen, Suikang, Hangzhou, Yuekang, Yukang, Sukang, Ankang, Hebei, Beijing}
+var systems = []string{Suishen, Suikang, Hangzhou, Yuekang, Yukang, Sukang, Ankang, Hebei, Beijing, Guokang, Gjgxjhpt, Jilin}
 
 // defaultSeed makes every sandbox without a seed of its own hold the same people.
 const defaultSeed = "tongma sandbox 1"
@@ -77,6 +77,9 @@ var credentials = map[string]map[string]string{
 	Ankang:   {"siteId": "53594e544845544943000000000000a1"},
 	Hebei:    {},
 	Beijing:  {"paasId": "demo-beijing", "token": "made-up-beijing-token", "did": "demo-device", "sid": "made-up-beijing-session"},
+	Guokang:  {"sn": "SYNTHETIC-SN-0003", "authorizationCode": "made-up-guokang-code", "companyAddress": "SYNTHETIC"},
+	Gjgxjhpt: {"rid": "demo-gjgxjhpt", "sid": "s_0000000000000_2001", "appKey": "made-up-app-key0"},
+	Jilin:    {"serviceId": "demo-jilin", "clientSource": "demo-gate", "key": "made-up-jilin-k0"},
 }
 
 // PlaceIDs gives what a system calls the place or device where a gateway stands, by the name that its dialect has for it. It is
@@ -193,6 +196,12 @@ func newBackend(id string, opts Options) *backend {
 		b.dialect = newHebei(b)
 	case Beijing:
 		b.dialect = newBeijing(b)
+	case Guokang:
+		b.dialect = newGuokang(b)
+	case Gjgxjhpt:
+		b.dialect = newGjgxjhpt(b, opts.Seed)
+	case Jilin:
+		b.dialect = newJilin(b)
 	}
 	return b
 }

@@ -140,9 +140,9 @@ func (m *trialOf) someone(system string, status standard.Status) sandbox.Person 
 
 var colours = []standard.Status{standard.Green, standard.Yellow, standard.Red}
 
-// trio is somebody of each colour.
+// trio is somebody of each colour that the system has a word for.
 func (m *trialOf) trio() (people []sandbox.Person) {
-	for _, c := range colours {
+	for _, c := range m.box.Statuses(m.system) {
 		people = append(people, m.someone(m.system, c))
 	}
 	return people
