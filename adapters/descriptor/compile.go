@@ -68,18 +68,8 @@ func (c *compiler) descriptor() *Descriptor {
 	base := c.baseScope()
 	d.forms = c.forms(base)
 	c.disjoint(d)
-	for _, t := range s.tokens {
-		c.name(t.key, t.at)
-		d.tokens[t.key] = c.token(t.key, t.value)
-	}
-	sc := c.steps(d, base)
-	d.record = c.record(sc)
-	for _, st := range d.steps {
-		for _, b := range st.scope {
-			if c.later[b] {
-				st.later = append(st.later, b)
-			}
-		}
+	if s.shared == nil {
+		c.conversation(d, base)
 	}
 	if s.probe != nil {
 		d.probe = &probe{scan: c.operandAt(c.tokenScope(), s.probe.scan), is: map[string]bool{}}
@@ -87,13 +77,39 @@ func (c *compiler) descriptor() *Descriptor {
 			d.probe.is[w] = true
 		}
 	}
-	for _, cr := range s.credentials {
+	if s.shared == nil {
+		c.unused()
+	}
+	d.inputs, d.reads, d.bindings = slices.Sorted(maps.Keys(c.inputs)), c.reads, len(c.owner)
+	if s.shared != nil {
+		d.share(s.shared)
+	}
+	return d
+}
+
+// unused tells which credentials are declared and not used.
+func (c *compiler) unused() {
+	for _, cr := range c.spec.credentials {
 		if !c.credentialUsed[cr.key] {
 			c.find(cr.at, fmt.Sprintf("credential %s is declared and not used", cr.key), "leave it out, or use cred."+cr.key)
 		}
 	}
-	d.inputs, d.reads, d.bindings = slices.Sorted(maps.Keys(c.inputs)), c.reads, len(c.owner)
-	return d
+}
+
+// conversation compiles how the backend is asked and what its answers mean.
+func (c *compiler) conversation(d *Descriptor, base *scope) {
+	for _, t := range c.spec.tokens {
+		c.name(t.key, t.at)
+		d.tokens[t.key] = c.token(t.key, t.value)
+	}
+	d.record = c.record(c.steps(d, base))
+	for _, st := range d.steps {
+		for _, b := range st.scope {
+			if c.later[b] {
+				st.later = append(st.later, b)
+			}
+		}
+	}
 }
 
 // info checks and gathers what the catalogue needs to know.

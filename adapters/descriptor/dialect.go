@@ -39,15 +39,16 @@ const ownTable = "own"
 
 // sharedDialect is a dialect as it was read: a spec without what is a system's own.
 type sharedDialect struct {
-	spec *spec
-	src  []byte
-	err  error
+	spec     *spec
+	compiled *Descriptor // its tokens, steps and record
+	src      []byte
+	err      error
 }
 
 // dialectsRead has a *sharedDialect by its name: a dialect is read once for all systems that speak it.
 var dialectsRead sync.Map
 
-// dialect reads a dialect of this package.
+// dialect gives a dialect of this package.
 func dialect(name string) (*sharedDialect, bool) {
 	if !slices.Contains(Dialects(), name) {
 		return nil, false
@@ -55,16 +56,45 @@ func dialect(name string) (*sharedDialect, bool) {
 	if d, ok := dialectsRead.Load(name); ok {
 		return d.(*sharedDialect), true
 	}
-	d := &sharedDialect{}
-	file := path.Join(dialectFolder, name+".yaml")
-	d.src, d.err = dialectFiles.ReadFile(file)
-	if d.err == nil {
-		r := &reader{collector: collector{file: path.Base(file)}, of: path.Base(file)}
-		d.spec = r.dialect(d.src)
-		d.err = r.err()
-	}
+	d := readDialect(name + ".yaml")
 	dialectsRead.Store(name, d)
 	return d, true
+}
+
+func readDialect(file string) *sharedDialect {
+	src, err := dialectFiles.ReadFile(path.Join(dialectFolder, file))
+	if err != nil {
+		return &sharedDialect{err: err}
+	}
+	d := &sharedDialect{src: src}
+	r := &reader{collector{file: file}, file}
+	d.spec = r.dialect(src)
+	if d.err = r.err(); d.err == nil {
+		d.compiled, d.err = compileDialect(file, d.spec)
+	}
+	return d
+}
+
+// compileDialect compiles what all systems of a dialect have in common, once for all of them: it is most of what a start takes.
+func compileDialect(file string, of *spec) (*Descriptor, error) {
+	s := newSpec()
+	s.take(of)
+	c := newCompiler(collector{file: file}, s)
+	d := &Descriptor{tokens: map[string]*token{}}
+	for _, cr := range s.credentials {
+		c.name(cr.key, cr.at)
+	}
+	c.conversation(d, c.baseScope())
+	c.unused()
+	d.inputs, d.reads, d.bindings = slices.Sorted(maps.Keys(c.inputs)), c.reads, len(c.owner)
+	return d, c.err()
+}
+
+// share gives a descriptor what its dialect has compiled to.
+func (d *Descriptor) share(of *Descriptor) {
+	d.tokens, d.steps, d.record, d.bindings = of.tokens, of.steps, of.record, of.bindings
+	maps.Copy(d.reads, of.reads)
+	d.inputs = slices.Compact(slices.Sorted(slices.Values(slices.Concat(d.inputs, of.inputs))))
 }
 
 // dialect reads the file of a dialect. What it holds says in faults which file it is of.
@@ -93,7 +123,12 @@ func (r *reader) speak(s *spec) {
 		r.find(s.dialect.at, d.err.Error(), "this is a fault of Tongma's own")
 		return
 	}
-	of := d.spec
+	s.take(d.spec)
+	s.shared = d.compiled
+}
+
+// take puts what a dialect says where a descriptor of its own says it.
+func (s *spec) take(of *spec) {
 	s.gives, s.credentials, s.endpoints, s.tokens = of.gives, of.credentials, of.endpoints, of.tokens
 	s.common, s.verify, s.verifyAt, s.record, s.records = of.common, of.verify, of.verifyAt, of.record, of.records
 	s.tables = maps.Clone(of.tables)

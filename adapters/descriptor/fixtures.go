@@ -44,7 +44,7 @@ type fixture struct {
 	} `yaml:"caller"`
 	Calls  []exchange     `yaml:"calls"`
 	Answer map[string]any `yaml:"answer"` // of the dialect national: what the platform answers, in place of calls
-	Is    map[string]any `yaml:"is"`
+	Is     map[string]any `yaml:"is"`
 }
 
 // promises are the members of is.

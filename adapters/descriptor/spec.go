@@ -22,8 +22,9 @@ type spec struct {
 	version    scalar
 	name       standard.Text
 	region     scalar
-	dialect    scalar // "": it has calls of its own
-	mode       scalar // "": shared data
+	dialect    scalar      // "": it has calls of its own
+	shared     *Descriptor // what the dialect compiles to, for all systems that speak it
+	mode       scalar      // "": shared data
 	zone       *time.Location
 	provenance struct {
 		is              scalar
