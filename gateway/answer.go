@@ -39,7 +39,7 @@ func (g *Gateway) answer(ctx context.Context, call *Call, f finding) (*standard.
 	}
 	v.Decision = g.rules.Decide(&policy.Case{
 		Verification: v, Record: f.record, Place: call.Request.Place, Scene: call.Request.Scene, Purpose: call.Request.Purpose,
-		Document: call.Request.Document != nil, At: now,
+		Document: call.Request.Document != nil, Mode: f.mode(), At: now,
 	})
 	if err := g.keep(ctx, call, v, &f, now); err != nil {
 		return nil, err

@@ -21,9 +21,11 @@ statuses: {green: {zh: 绿, en: g}, yellow: {zh: 黄, en: y}, red: {zh: 红, en:
 order: first
 otherwise: inherit
 rules:
+  - {id: converted, on: green, by: document, if: mode == 2, then: manual, reason: {zh: 换, en: converted}, source: us}
   - {id: tested, on: green, if: 'scene == "school" && nucleic.result == "negative" && nucleic.hours <= 48', then: pass, reason: {zh: 可, en: tested}, source: us}
   - {id: untested, on: green, if: scene == "school", then: manual, reason: {zh: 否, en: not tested}, source: us}
 tests:
+  - {name: c, given: {on: green, by: document, mode: 2}, decision: manual, rule: converted}
   - {name: a, given: {on: green, scene: school, nucleic: {result: negative, hours: 48}}, decision: pass, rule: tested}
   - {name: b, given: {on: green, scene: school, nucleic: {result: negative, hours: 49}}, decision: manual, rule: untested}
 `
@@ -65,5 +67,32 @@ func TestThePlaceDecidesByTheWholeRecordAndShowsNothingOfIt(t *testing.T) {
 	c.Request.Place.Region, c.Request.Scene = "330106", "school"
 	if v := verify(t, g, c); v.Decision.Rule != "330100/untested@7" || v.Decision.Action != standard.Manual {
 		t.Errorf("%+v", v.Decision)
+	}
+}
+
+func TestThePlaceKnowsByWhichModeAndWithWhatWasAsked(t *testing.T) {
+	file, err := policy.Parse("strict.yaml", []byte(strictRules))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := policy.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared, converted := system1("alpha", green("alpha")), system1("beta", green("beta"))
+	shared.info.Mode, converted.info.Mode = 1, 2
+	g := open(t, Config{Rules: rules}, shared, converted)
+	for system, want := range map[string]string{"alpha": "default/green@1", "beta": "330100/converted@7"} {
+		c := callFor("")
+		c.Request.Place.Region, c.Request.System = "330106", system
+		c.Request.Document = &standard.Document{Type: "01", Number: "11010119900307002X", Name: "张某某"}
+		if v := verify(t, g, c); v.Decision.Rule != want {
+			t.Errorf("%s: %+v, %s", system, v.Decision, v.Outcome)
+		}
+		c = callFor(scanOf(system, 1))
+		c.Request.Place.Region = "330106"
+		if v := verify(t, g, c); v.Decision.Rule != "default/green@1" {
+			t.Errorf("%s by scan: %+v", system, v.Decision)
+		}
 	}
 }

@@ -40,6 +40,14 @@ func (f *finding) overtaken() bool {
 	return f.system != nil && f.outcome != standard.Unavailable && f.system.marks.Overtaken(f.began, f.concerns)
 }
 
+// mode is the recognition mode by which the system was asked, 0 for none.
+func (f *finding) mode() int {
+	if f.system == nil {
+		return 0
+	}
+	return f.system.info.Mode
+}
+
 // ended says whether the validity that the system or the scan gave has ended: by the clock, and by the time that has passed since it was
 // asked, in case that somebody has set the clock back.
 func (f *finding) ended(now time.Time, uptime time.Duration) bool {

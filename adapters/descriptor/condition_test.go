@@ -62,7 +62,7 @@ func TestWhatIsNoConditionIsAFindingWithItsPlace(t *testing.T) {
 		`scene`:         "f:3:9: a condition says true or false, and this gives text (compare it with something)",
 		`=scene == "x"`: "f:3:9: a condition is an expression already (leave the = at its beginning out)",
 		`1 == 1`:        "f:3:9: this condition is the same always (read something of what is decided about, or leave the condition out)",
-		`body == ""`:    "f:3:10: unknown name body (the names here are degrees, nucleic, scene, trips)",
+		`body == ""`:    "f:3:10: unknown name body (the names here are degrees, nucleic.…, scene, trips)",
 		`nucleic.age`:   "f:3:18: nucleic has no member age (it has hours, known, result)",
 		`sm2sign("a")=="b"`: "f:3:10: there is no function sm2sign (the functions are all, any, count, filter, first, int, join, last, len, lower, map, " +
 			"slice, sortBy, split, text, trim, upper)",

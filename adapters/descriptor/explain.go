@@ -90,8 +90,8 @@ func mendName(sc *scope, name string) string {
 		return mend
 	}
 	shown := map[string]struct{}{}
-	for known := range sc.names {
-		if slices.Contains(groups, known) {
+	for known, kind := range sc.names {
+		if _, group := kind.(types.Map); slices.Contains(groups, known) || group && sc.given {
 			known += ".…"
 		}
 		shown[known] = struct{}{}
