@@ -1,9 +1,7 @@
 package policy
 
 import (
-	"maps"
 	"math/bits"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,36 +11,41 @@ import (
 	"tongma/standard"
 )
 
-// unknownNumber stands for a number that is not known. It makes "not older than" and "cooler than" false, "older than" true, so that what is not
-// known never lets anybody through; nucleic.known and the like tell it from a number.
-const unknownNumber = 1_000_000
+// What stands for a number that is not known is what lets nobody through: a test without a date is too old, a vaccination too recent, a trip
+// of today, a temperature that of a fever. nucleic.known and the like tell it from a number.
+const (
+	tooOld    = 1_000_000
+	tooRecent = -1
+	today     = 0
+	fever     = 1_000_000.0
+)
 
 // A name is one that a condition may read, or a group of them.
 type name struct {
 	name  string
 	shown any // a value of its type
-	of    func(c *Case, into map[string]any) any
+	of    func(c *Case, in *room) any
 }
 
 // names is what conditions may read. Nothing in it says who somebody is.
 var names = []name{
-	{"outcome", "", func(c *Case, _ map[string]any) any { return string(c.Verification.Outcome) }},
-	{"status", "", func(c *Case, _ map[string]any) any { return kindWords[kindOf(c.Verification)] }},
+	{"outcome", "", func(c *Case, _ *room) any { return string(c.Verification.Outcome) }},
+	{"status", "", func(c *Case, _ *room) any { return kindWords[kindOf(c.Verification)] }},
 	{"system", map[string]any{"id": "", "region": "", "status": "", "colour": "", "text": "", "provenance": ""}, systemNames},
-	{"mode", 1, func(c *Case, _ map[string]any) any { return c.mode() }},
-	{"by", "", func(c *Case, _ map[string]any) any { return byWords[cellBy(c)] }},
+	{"mode", 1, func(c *Case, _ *room) any { return c.mode() }},
+	{"by", "", func(c *Case, _ *room) any { return byWords[cellBy(c)] }},
 	{"holder", map[string]any{"nationality": "", "region": "", "idType": ""}, holderNames},
-	{"nucleic", map[string]any{"known": true, "result": "", "hours": 0}, func(c *Case, into map[string]any) any { return testNames(c, c.health().Nucleic, into) }},
-	{"antibody", map[string]any{"known": true, "result": "", "hours": 0}, func(c *Case, into map[string]any) any { return testNames(c, c.health().Antibody, into) }},
+	{"nucleic", map[string]any{"known": true, "result": "", "hours": 0}, func(c *Case, in *room) any { return testNames(c, c.health().Nucleic, in) }},
+	{"antibody", map[string]any{"known": true, "result": "", "hours": 0}, func(c *Case, in *room) any { return testNames(c, c.health().Antibody, in) }},
 	{"vaccine", map[string]any{"known": true, "doses": 0, "days": 0}, vaccineNames},
 	{"temperature", map[string]any{"known": true, "degrees": 0.0}, temperatureNames},
-	{"symptoms", []any{""}, func(c *Case, _ map[string]any) any { return listOf(c.health().Symptoms) }},
-	{"riskAreas", []any{""}, func(c *Case, _ map[string]any) any { return listOf(c.health().RiskAreas) }},
+	{"symptoms", []any{""}, func(c *Case, _ *room) any { return listOf(c.health().Symptoms) }},
+	{"riskAreas", []any{""}, func(c *Case, _ *room) any { return listOf(c.health().RiskAreas) }},
 	{"trips", []any{map[string]any{"region": "", "place": "", "days": 0}}, tripNames},
 	{"others", []any{map[string]any{"system": "", "region": "", "status": ""}}, otherNames},
 	{"place", map[string]any{"region": "", "site": ""}, placeNames},
-	{"scene", "", func(c *Case, _ map[string]any) any { return c.Scene }},
-	{"purpose", "", func(c *Case, _ map[string]any) any { return c.Purpose }},
+	{"scene", "", func(c *Case, _ *room) any { return c.Scene }},
+	{"purpose", "", func(c *Case, _ *room) any { return c.Purpose }},
 }
 
 // conditions compiles all conditions of rules.
@@ -73,21 +76,48 @@ type environment struct {
 	memory *memory
 }
 
-// memory is room for the values of the names. It is pooled, and holds nobody's data in between.
+// memory is where the values of the names stand. It is pooled, and holds nobody's data in between.
 type memory struct {
-	top    map[string]any
-	groups []map[string]any // by the names' places in the table; nil for one that is no group
+	top   map[string]any
+	rooms []room // by the names' places in the table
 }
 
+// room is for the members of one name.
+type room struct {
+	group map[string]any
+	list  []any // of maps, as many as were ever needed
+}
+
+// maxList is how many maps a room keeps for the next case.
+const maxList = 64
+
 var memories = sync.Pool{New: func() any {
-	m := &memory{top: make(map[string]any, len(names)+1), groups: make([]map[string]any, len(names))}
+	m := &memory{top: map[string]any{}, rooms: make([]room, len(names))}
 	for i, n := range names {
-		if group, ok := n.shown.(map[string]any); ok {
-			m.groups[i] = make(map[string]any, len(group))
+		if _, ok := n.shown.(map[string]any); ok {
+			m.rooms[i].group = map[string]any{}
 		}
 	}
 	return m
 }}
+
+// maps gives n maps to fill in.
+func (r *room) maps(n int) []any {
+	for len(r.list) < n {
+		r.list = append(r.list, map[string]any{})
+	}
+	return r.list[:n]
+}
+
+func (r *room) empty() {
+	clear(r.group)
+	if len(r.list) > maxList {
+		r.list = nil
+	}
+	for _, m := range r.list {
+		clear(m.(map[string]any))
+	}
+}
 
 // with gives the values of some names at least.
 func (e *environment) with(set nameSet) map[string]any {
@@ -96,7 +126,7 @@ func (e *environment) with(set nameSet) map[string]any {
 	}
 	for missing := set &^ e.filled; missing != 0; missing &= missing - 1 {
 		i := bits.TrailingZeros32(uint32(missing))
-		e.memory.top[names[i].name] = names[i].of(e.of, e.memory.groups[i])
+		e.memory.top[names[i].name] = names[i].of(e.of, &e.memory.rooms[i])
 	}
 	e.filled |= set
 	return e.memory.top
@@ -108,13 +138,11 @@ func (e *environment) release() {
 		return
 	}
 	for set := e.filled; set != 0; set &= set - 1 {
-		emptied(e.memory.groups[bits.TrailingZeros32(uint32(set))])
+		e.memory.rooms[bits.TrailingZeros32(uint32(set))].empty()
 	}
-	emptied(e.memory.top)
+	clear(e.memory.top)
 	memories.Put(e.memory)
 }
-
-func emptied(m map[string]any) { maps.DeleteFunc(m, func(string, any) bool { return true }) }
 
 func (c *Case) mode() int {
 	if c.Mode == 0 {
@@ -137,7 +165,8 @@ func (c *Case) health() *standard.Health {
 	return &c.Record.Health
 }
 
-func systemNames(c *Case, into map[string]any) any {
+func systemNames(c *Case, in *room) any {
+	into := in.group
 	s := c.Verification.System
 	if s == nil {
 		s = new(standard.System)
@@ -147,7 +176,8 @@ func systemNames(c *Case, into map[string]any) any {
 	return into
 }
 
-func holderNames(c *Case, into map[string]any) any {
+func holderNames(c *Case, in *room) any {
+	into := in.group
 	var h standard.Holder
 	if c.Record != nil {
 		h = c.Record.Holder
@@ -156,65 +186,71 @@ func holderNames(c *Case, into map[string]any) any {
 	return into
 }
 
-func testNames(c *Case, t *standard.Test, into map[string]any) any {
-	known, result, hours := false, standard.TestUnknown, unknownNumber
+func testNames(c *Case, t *standard.Test, in *room) any {
+	into := in.group
+	known, result, hours := false, standard.TestUnknown, tooOld
 	if t != nil {
-		known, result, hours = t.Result == standard.TestNegative || t.Result == standard.TestPositive, t.Result, since(t.SampledAt, c.At, time.Hour)
+		known, result, hours = t.Result == standard.TestNegative || t.Result == standard.TestPositive, t.Result, since(t.SampledAt, c.At, time.Hour, tooOld)
 	}
 	into["known"], into["result"], into["hours"] = known, string(result), hours
 	return into
 }
 
-func vaccineNames(c *Case, into map[string]any) any {
+func vaccineNames(c *Case, in *room) any {
+	into := in.group
 	v := c.health().Vaccine
-	known, doses, days := v != nil, 0, unknownNumber
+	known, doses, days := v != nil, 0, tooRecent
 	if known {
 		doses = v.Doses
 		if last, err := time.ParseInLocation(time.DateOnly, v.LastAt, china); err == nil {
-			days = since(last, c.At, 24*time.Hour)
+			days = since(last, c.At, 24*time.Hour, tooRecent)
 		}
 	}
 	into["known"], into["doses"], into["days"] = known, doses, days
 	return into
 }
 
-func temperatureNames(c *Case, into map[string]any) any {
+func temperatureNames(c *Case, in *room) any {
+	into := in.group
 	degrees, err := strconv.ParseFloat(strings.TrimSpace(c.health().Temperature), 64)
 	known := err == nil && degrees > 30 && degrees < 45 // what is neither is no person's
 	if !known {
-		degrees = unknownNumber
+		degrees = fever
 	}
 	into["known"], into["degrees"] = known, degrees
 	return into
 }
 
-func tripNames(c *Case, _ map[string]any) any {
+func tripNames(c *Case, in *room) any {
 	if c.Record == nil {
 		return []any(nil)
 	}
-	list := make([]any, len(c.Record.Trips))
-	for i, t := range c.Record.Trips {
-		list[i] = map[string]any{"region": t.Region, "place": t.Place, "days": since(t.At, c.At, 24*time.Hour)}
+	list := in.maps(len(c.Record.Trips))
+	for i := range c.Record.Trips {
+		t, into := &c.Record.Trips[i], list[i].(map[string]any)
+		into["region"], into["place"], into["days"] = t.Region, t.Place, since(t.At, c.At, 24*time.Hour, today)
 	}
 	return list
 }
 
-func otherNames(c *Case, _ map[string]any) any {
-	list := make([]any, len(c.Verification.Others))
+func otherNames(c *Case, in *room) any {
+	list := in.maps(len(c.Verification.Others))
 	for i, o := range c.Verification.Others {
-		list[i] = map[string]any{"system": o.System, "region": o.Region, "status": string(o.Status.Colour())}
+		into := list[i].(map[string]any)
+		into["system"], into["region"], into["status"] = o.System, o.Region, string(o.Status.Colour())
 	}
 	return list
 }
 
-func placeNames(c *Case, into map[string]any) any {
+func placeNames(c *Case, in *room) any {
+	into := in.group
 	into["region"], into["site"] = c.Place.Region, c.Place.Site
 	return into
 }
 
 func listOf(texts []string) any {
 	list := make([]any, len(texts))
-	for i, t := range slices.All(texts) {
+	for i, t := range texts {
 		list[i] = t
 	}
 	return list
@@ -223,10 +259,10 @@ func listOf(texts []string) any {
 // skew is how much a clock elsewhere may be ahead of ours.
 const skew = 5 * time.Minute
 
-// since counts the units from then to now, the last one begun counted as whole.
-func since(then, now time.Time, unit time.Duration) int {
+// since counts the units from then to now, the last one begun counted as whole, or gives unknown if that cannot be right.
+func since(then, now time.Time, unit time.Duration, unknown int) int {
 	if then.IsZero() || now.IsZero() || then.After(now.Add(skew)) {
-		return unknownNumber
+		return unknown
 	}
 	return int((max(now.Sub(then), 0) + unit - 1) / unit)
 }
