@@ -345,18 +345,6 @@ func TestDecisionsAtOnceDoNotMix(t *testing.T) {
 	}
 }
 
-func TestADecisionTakesLittleMemory(t *testing.T) {
-	for _, c := range []struct {
-		most  float64
-		files []*File
-	}{{0, nil}, {8, shippedFiles(t)}, {25, []*File{parsed(t, conditional)}}} {
-		s, at := loaded(t, c.files...), greenAt("440106", "tianfu", "510000")
-		if allocs := testing.AllocsPerRun(200, func() { s.Decide(at) }); allocs > c.most {
-			t.Errorf("%d files: %v allocations", len(c.files), allocs)
-		}
-	}
-}
-
 func TestNothingOfAnybodyIsLeftBehind(t *testing.T) {
 	c := greenAt("440106", "x", "110000")
 	c.Record.Trips = []standard.Trip{{Region: "310104", At: c.At}}
