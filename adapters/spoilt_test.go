@@ -55,6 +55,14 @@ var decisive = map[string]map[string][]string{
 	"jilin": {
 		"/api/v2/qr-color-search": {".code", ".data", ".data.qrCode", ".data.color"},
 	},
+	"sichuan": {
+		"/papi/t/tphealthqrcode": {".errcode", ".data", ".data.health_info", ".data.health_info.qr_code", ".data.health_info.risk_assessment_grade",
+			".data.health_info.report_expired"},
+		"/papi/t/tpgethsjcfromsichuan": {".errcode"},
+	},
+	"fujian": {
+		"/ebus/jkm/": {".errcode", ".data", ".data.health_info", ".data.health_info.qr_code", ".data.health_info.risk_assessment_grade"},
+	},
 	"hebei": {
 		"/hbjkm/userHealth/validateInfo": {".errcode", ".data", ".data.content", ".data.content.data", ".data.content.data.person",
 			".data.content.data.healthyReport", ".data.content.data.healthyReport[].healthyStaus"},

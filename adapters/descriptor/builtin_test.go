@@ -11,7 +11,7 @@ import (
 	"tongma/adapters"
 )
 
-var systems = []string{"suishen", "suikang", "hangzhou", "yuekang", "yukang", "sukang", "ankang", "hebei", "beijing", "guokang", "gjgxjhpt", "jilin"}
+var systems = []string{"suishen", "suikang", "hangzhou", "yuekang", "yukang", "sukang", "ankang", "hebei", "beijing", "guokang", "gjgxjhpt", "jilin", "sichuan", "fujian"}
 
 // ownSystem loads a system that comes with Tongma, with its fixtures.
 func ownSystem(t testing.TB, system string) (*Descriptor, []fixture) {

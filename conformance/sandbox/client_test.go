@@ -281,6 +281,10 @@ func (a *asker) ask(p Person) found {
 		return a.gjgxjhpt(p)
 	case Jilin:
 		return a.jilin(p)
+	case Sichuan:
+		return a.tencent(p, sichuanHealth, jsonHeader)
+	case Fujian:
+		return a.tencent(p, fujianHealth, append(a.tif(), jsonHeader...))
 	}
 	return a.hangzhou(p)
 }

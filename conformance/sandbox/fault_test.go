@@ -44,6 +44,10 @@ func token(t *testing.T, s *Sandbox, system string) *capture {
 		return do(t, a.handler, "POST", gjgxjhptRefresh, a.gjgxjhptRefresh(), a.gjgxjhptHeader(a.cred["appKey"])...)
 	case Jilin:
 		return do(t, a.handler, "POST", jilinSearch, a.jilinAsk("x"), a.jilinHeader()...)
+	case Sichuan:
+		return do(t, a.handler, "POST", sichuanHealth, `{"qr_code":"x"}`, jsonHeader...)
+	case Fujian:
+		return do(t, a.handler, "POST", fujianHealth, `{"qr_code":"x"}`, append(a.tif(), jsonHeader...)...)
 	case Beijing:
 		return do(t, a.handler, "GET", jkbTime, "")
 	case Hebei:
@@ -111,7 +115,7 @@ func TestFaultTruncatedPromisesMoreThanItSends(t *testing.T) {
 
 func TestFaultBusyIsTheSystemsOwn(t *testing.T) {
 	s := faulty(t, "busy")
-	for _, system := range []string{Suishen, Suikang, Yuekang, Yukang, Sukang, Ankang, Beijing, Gjgxjhpt, Jilin} {
+	for _, system := range []string{Suishen, Suikang, Yuekang, Yukang, Sukang, Ankang, Beijing, Gjgxjhpt, Jilin, Sichuan, Fujian} {
 		if w := token(t, s, system); w.status != 429 || w.header.Get("Retry-After") != "2" {
 			t.Errorf("%s: %d, Retry-After %q", system, w.status, w.header.Get("Retry-After"))
 		}

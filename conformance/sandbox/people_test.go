@@ -177,6 +177,8 @@ func TestScansRefreshAsTheirSystemsDo(t *testing.T) {
 		{Guokang, 12*time.Hour + 59*time.Minute, 13 * time.Hour},
 		{Gjgxjhpt, 12*time.Hour + 59*time.Minute, 13 * time.Hour},
 		{Jilin, 12*time.Hour + 59*time.Minute, 13 * time.Hour},
+		{Sichuan, 12*time.Hour + 59*time.Minute, 13 * time.Hour},
+		{Fujian, 12*time.Hour + 59*time.Minute, 13 * time.Hour},
 	}
 	for _, tt := range tests {
 		now := noon

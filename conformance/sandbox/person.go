@@ -137,7 +137,7 @@ const (
 	bareDatas                    // hangzhou, sukang: "datas", "res" is the value itself and not its JSON text
 	emptyOnce                    // hangzhou, guokang: every other answer means: ask again
 	sheni                        // yuekang: the code is one of 深i您
-	untested                     // yuekang: there is no nucleic-acid test
+	untested                     // yuekang, sichuan: there is no nucleic-acid test
 	moreParams                   // sukang: the scan has more parameters than the code
 	national                     // ankang: the code comes from the national service
 	slow                         // hebei: the answer takes its time

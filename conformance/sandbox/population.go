@@ -134,6 +134,8 @@ var casts = map[string][]trait{
 	Guokang:  guokangCast,
 	Gjgxjhpt: gjgxjhptCast,
 	Jilin:    jilinCast,
+	Sichuan:  sichuanCast,
+	Fujian:   fujianCast,
 }
 
 func one(c colour) []cityCode { return []cityCode{{"杭州市", c, 3}} }
@@ -155,7 +157,7 @@ var crowd = []struct {
 }
 
 // wordless are the colours of the crowd for which a system has no word that is known. Who has one gets a value that is in no table.
-var wordless = map[string][]colour{Guokang: {yellow}}
+var wordless = map[string][]colour{Guokang: {yellow}, Sichuan: {yellow, red}}
 
 // populate makes the people of one system: its cast, and a crowd.
 func populate(seed, system string) []*person {

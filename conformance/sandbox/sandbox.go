@@ -21,7 +21,7 @@ const (
 	Hebei    = "hebei"
 )
 
-var systems = []string{Suishen, Suikang, Hangzhou, Yuekang, Yukang, Sukang, Ankang, Hebei, Beijing, Guokang, Gjgxjhpt, Jilin}
+var systems = []string{Suishen, Suikang, Hangzhou, Yuekang, Yukang, Sukang, Ankang, Hebei, Beijing, Guokang, Gjgxjhpt, Jilin, Sichuan, Fujian}
 
 // defaultSeed makes every sandbox without a seed of its own hold the same people.
 const defaultSeed = "tongma sandbox 1"
@@ -80,6 +80,8 @@ var credentials = map[string]map[string]string{
 	Guokang:  {"sn": "SYNTHETIC-SN-0003", "authorizationCode": "made-up-guokang-code", "companyAddress": "SYNTHETIC"},
 	Gjgxjhpt: {"rid": "demo-gjgxjhpt", "sid": "s_0000000000000_2001", "appKey": "made-up-app-key0"},
 	Jilin:    {"serviceId": "demo-jilin", "clientSource": "demo-gate", "key": "made-up-jilin-k0"},
+	Sichuan:  {},
+	Fujian:   {"paasId": "demo-fujian", "token": "made-up-fujian-token"},
 }
 
 // PlaceIDs gives what a system calls the place or device where a gateway stands, by the name that its dialect has for it. It is
@@ -202,6 +204,10 @@ func newBackend(id string, opts Options) *backend {
 		b.dialect = newGjgxjhpt(b, opts.Seed)
 	case Jilin:
 		b.dialect = newJilin(b)
+	case Sichuan:
+		b.dialect = newSichuan(b)
+	case Fujian:
+		b.dialect = newFujian(b)
 	}
 	return b
 }
