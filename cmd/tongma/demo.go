@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -248,8 +249,12 @@ func demoSystems(box *sandbox.Sandbox, dialects []adapters.Dialect, upstream str
 func welcome(out io.Writer, box *sandbox.Sandbox, info *demoInfo, dir string) {
 	fmt.Fprintf(out, "Tongma 通码 demo: %s, gateway id %s\nThe people below do not exist. 以下人员均为虚构。\n\n", info.Gateway.URL, info.Gateway.ID)
 	var rows [][]string
-	first := ""
+	first, distinct, alike := "", box.Distinct(), []string{}
 	for _, system := range info.Systems {
+		if !slices.Contains(distinct, system) {
+			alike = append(alike, system)
+			continue
+		}
 		seen := map[[2]string]bool{}
 		for _, p := range box.People(system) {
 			state := [2]string{string(p.Outcome), string(p.Status)}
@@ -264,6 +269,12 @@ func welcome(out io.Writer, box *sandbox.Sandbox, info *demoInfo, dir string) {
 		}
 	}
 	printTable(out, []string{"SYSTEM", "SCAN", "OUTCOME", "ACTION", "WHO"}, rows)
+	if len(alike) > 0 {
+		fmt.Fprintf(out, "\n%d more regions speak the dialect of the last one 另有 %[1]d 个地区与上表最后一个系统用同一方言:\n", len(alike))
+		for line := range slices.Chunk(alike, 10) {
+			fmt.Fprintln(out, "  "+strings.Join(line, " "))
+		}
+	}
 	flag := ""
 	if dir != defaultDir {
 		flag = " --dir " + dir

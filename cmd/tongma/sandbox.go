@@ -29,13 +29,16 @@ func sandboxCommand() *cobra.Command {
 
 func sandboxPeopleCommand() *cobra.Command {
 	var dir, system string
-	var asJSON bool
+	var all, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "people",
 		Short: "List people to verify, with scans fresh at this moment",
 		Long: `Lists the sandbox's people: what to scan (or which document to ask for) and what must come of it when it
 is verified at 110000 under the default rules. Some scans hold for a minute only, as the real ones
-do, so ask again before you use one. None of the people exists.`,
+do, so ask again before you use one. None of the people exists.
+
+Of systems that speak the same dialect, the first shows everybody and each other one person; --system and
+--all show the others.`,
 		Example: `  tongma sandbox people
   tongma sandbox people --system suikang
   tongma sandbox people --json | jq -r '.[0].scan' | tongma verify -`,
@@ -49,12 +52,7 @@ do, so ask again before you use one. None of the people exists.`,
 				return misuse("systems are "+strings.Join(info.Systems, ", "), "no system %q in the sandbox", system)
 			}
 			box := sandbox.New(sandbox.Options{})
-			people := []sandbox.Person{}
-			for _, s := range info.Systems {
-				if system == "" || s == system {
-					people = append(people, box.People(s)...)
-				}
-			}
+			people := peopleOf(box, info.Systems, system, all)
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), people)
 			}
@@ -72,8 +70,25 @@ do, so ask again before you use one. None of the people exists.`,
 	}
 	cmd.Flags().StringVar(&dir, "dir", defaultDir, "the demo's folder `DIR`")
 	cmd.Flags().StringVar(&system, "system", "", "only the system `ID`")
+	cmd.Flags().BoolVar(&all, "all", false, "everybody of every system")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// peopleOf gives the people of the systems, or of one of them. Of systems that speak the same dialect it gives everybody of the first and
+// one of each other, unless all are wanted.
+func peopleOf(box *sandbox.Sandbox, systems []string, only string, all bool) []sandbox.Person {
+	people, distinct := []sandbox.Person{}, box.Distinct()
+	for _, s := range systems {
+		switch list := box.People(s); {
+		case only != "" && s != only:
+		case all || only != "" || slices.Contains(distinct, s):
+			people = append(people, list...)
+		default:
+			people = append(people, list[0])
+		}
+	}
+	return people
 }
 
 func sandboxFaultCommand() *cobra.Command {

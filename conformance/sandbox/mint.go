@@ -10,8 +10,9 @@ import (
 
 // lifetimes are those of the systems whose codes live shorter than a day.
 var lifetimes = map[string]time.Duration{
-	Suishen: suishenCodeLife * time.Millisecond,
-	Yukang:  yukangCodeLife * time.Second,
+	Suishen:  suishenCodeLife * time.Millisecond,
+	Yukang:   yukangCodeLife * time.Second,
+	"nanhai": nationalCodeLife,
 }
 
 // Lifetime is how long at least a code of a system holds after [Sandbox.Mint] has made it.
@@ -53,7 +54,7 @@ func (s *Sandbox) Statuses(system string) []standard.Status {
 // regulars are the people of whom Mint makes codes: of the crowd, because every one of the cast is there for an oddity.
 func regulars(system string, people []*person) []*person {
 	var list []*person
-	for _, p := range people[len(casts[system]):] {
+	for _, p := range people[len(castOf(system)):] {
 		if p.status() != standard.None {
 			list = append(list, p)
 		}

@@ -35,7 +35,7 @@ func TestEveryPersonGetsTheAnswerThatIsPromised(t *testing.T) {
 
 func TestACodeOfAnotherSystemIsNotRecognised(t *testing.T) {
 	s := New(at(noon))
-	for _, system := range s.Systems() {
+	for _, system := range s.Distinct() {
 		a := newAsker(t, s, system, func() time.Time { return noon })
 		for _, other := range s.Systems() {
 			p := s.People(other)[0]
@@ -113,7 +113,7 @@ func TestPeopleGolden(t *testing.T) {
 	const file = "testdata/people.golden"
 	s := New(at(noon))
 	var people []Person
-	for _, system := range s.Systems() {
+	for _, system := range s.Distinct() {
 		people = append(people, s.People(system)...)
 	}
 	got, err := json.MarshalIndent(people, "", " ")

@@ -20,7 +20,7 @@ type Person struct {
 
 // People gives one person of each kind that a system has, the first with a scan. Their scans are fresh now: those of suishen
 // live for a minute. The list depends on the seed and the time alone, so any process can compute it.
-func (s *Sandbox) People(system string) []Person { return s.list(system, len(casts[system])) }
+func (s *Sandbox) People(system string) []Person { return s.list(system, len(castOf(system))) }
 
 // Everyone gives all people of a system, those of [Sandbox.People] first.
 func (s *Sandbox) Everyone(system string) []Person { return s.list(system, population) }
@@ -45,9 +45,9 @@ func (b *backend) show(p *person, now time.Time) Person {
 	case viaScan, viaCard:
 		shown.Scan = b.dialect.scan(p, now, 0)
 	case viaDocument:
-		shown.Document = &standard.Document{Type: idCard, Number: p.number, Name: p.name}
+		shown.Document = &standard.Document{Type: b.idType, Number: p.number, Name: p.name}
 	case viaWrongName:
-		shown.Document = &standard.Document{Type: idCard, Number: p.number, Name: "某" + p.name}
+		shown.Document = &standard.Document{Type: b.idType, Number: p.number, Name: "某" + p.name}
 	}
 	return shown
 }
@@ -66,6 +66,7 @@ const (
 
 	numbered colour = "numbered" // yuekang: a number, of which nobody knows what it means
 	grey     colour = "grey"     // yukang: a report that is out of order
+	blue     colour = "blue"     // nanhai: nobody says what it means
 	popup    colour = "popup"    // yukang: a pop-up stands in the colour's place
 )
 

@@ -138,6 +138,14 @@ var casts = map[string][]trait{
 	Fujian:   fujianCast,
 }
 
+// castOf gives the cast of a system.
+func castOf(system string) []trait {
+	if r, ok := regionOf(system); ok {
+		return nationalCast(r)
+	}
+	return casts[system]
+}
+
 func one(c colour) []cityCode { return []cityCode{{"杭州市", c, 3}} }
 
 // crowd is what the others of a system are, by their share in a hundred.
@@ -170,8 +178,8 @@ func populate(seed, system string) []*person {
 		if slices.Contains(wordless[system], t.codes[0].colour) {
 			t.codes = one(odd)
 		}
-		if no < len(casts[system]) {
-			t = casts[system][no]
+		if cast := castOf(system); no < len(cast) {
+			t = cast[no]
 		}
 		number := drawNumber(rnd, t.check)
 		for numbers[number] {

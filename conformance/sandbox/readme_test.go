@@ -29,6 +29,9 @@ func TestReadmeListsEverySystemFaultAndCode(t *testing.T) {
 		}
 	}
 	for _, system := range systems {
+		if _, region := regionOf(system); region && strings.Contains(string(b), "*"+system+"*") {
+			continue // one chapter has them all
+		}
 		if !strings.Contains(string(b), "\n## "+system+"\n") {
 			t.Errorf("the system %s is missing", system)
 		}

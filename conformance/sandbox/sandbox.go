@@ -21,7 +21,7 @@ const (
 	Hebei    = "hebei"
 )
 
-var systems = []string{Suishen, Suikang, Hangzhou, Yuekang, Yukang, Sukang, Ankang, Hebei, Beijing, Guokang, Gjgxjhpt, Jilin, Sichuan, Fujian}
+var systems = append([]string{Suishen, Suikang, Hangzhou, Yuekang, Yukang, Sukang, Ankang, Hebei, Beijing, Guokang, Gjgxjhpt, Jilin, Sichuan, Fujian}, regionIDs()...)
 
 // defaultSeed makes every sandbox without a seed of its own hold the same people.
 const defaultSeed = "tongma sandbox 1"
@@ -64,6 +64,9 @@ func (s *Sandbox) Systems() []string { return append([]string(nil), systems...) 
 // Credentials gives what a gateway must be configured with to be answered by a system. They are constants, made up, and
 // worth nothing anywhere else; empty for a system that asks for none, nil for one that is not here.
 func (s *Sandbox) Credentials(system string) map[string]string {
+	if _, ok := regionOf(system); ok {
+		return nationalCredentials(system)
+	}
 	return maps.Clone(credentials[system])
 }
 
@@ -145,6 +148,7 @@ type backend struct {
 	now      func() time.Time
 	people   []*person
 	regulars []*person          // those of whom Mint makes codes
+	idType   string             // of the documents that they are asked about by
 	known    map[string]*person // by document number, those of whom the system has a record
 	own      sealer             // makes the codes of this system
 	foreign  sealer             // makes codes that look like them and are not
@@ -167,6 +171,7 @@ func newBackend(id string, opts Options) *backend {
 		id:      id,
 		now:     func() time.Time { return opts.Now().In(beijing) },
 		people:  populate(opts.Seed, id),
+		idType:  idCard,
 		known:   map[string]*person{},
 		own:     newSealer(opts.Seed, id),
 		foreign: newSealer(opts.Seed, id+" of another issuer"),
@@ -179,6 +184,10 @@ func newBackend(id string, opts Options) *backend {
 	b.regulars = regulars(id, b.people)
 	off := Off
 	b.fault.Store(&off)
+	if r, ok := regionOf(id); ok {
+		b.dialect = newNational(b, r)
+		return b
+	}
 	switch id {
 	case Suishen:
 		b.dialect = newSuishen(b, opts.Seed)

@@ -274,15 +274,15 @@ func openCage(t *testing.T, repeat func(http.ResponseWriter, string)) *cage {
 		Store: "sqlite:" + filepath.Join(t.TempDir(), "store.db"), Evidence: &node.Evidence{Log: "canary", Officer: c.officer.Public(), Secret: bytes.Repeat([]byte{7}, 32)},
 		Listen: "127.0.0.1:0", Metrics: "127.0.0.1:0", ID: "gw", Key: key, State: t.TempDir(), Drain: 5 * time.Second,
 		Log:      slog.New(slog.NewJSONHandler(&c.log, &slog.HandlerOptions{AddSource: true, Level: slog.LevelDebug})),
-		Tracing:  &tracing.Config{Endpoint: collector.URL, Sample: 1, Trust: []string{canaryParty}, Send: c.box.Systems()},
+		Tracing:  &tracing.Config{Endpoint: collector.URL, Sample: 1, Trust: []string{canaryParty}, Send: c.box.Distinct()},
 		Dialects: append(all, own), Systems: map[string]node.System{"careless": {Endpoint: "http://127.0.0.1:1"}},
 		Callers: []registry.Party{{
 			ID: canaryParty, KeyID: "k", Key: key.Public(), Purposes: []string{registry.AllPurposes},
 			Roles:   standard.RolesOf(standard.RoleOfficer, standard.RolePlatform, standard.RoleMedical, standard.RoleOperator, standard.RolePrivacy),
-			Systems: append(c.box.Systems(), "careless"),
+			Systems: append(c.box.Distinct(), "careless"),
 		}},
 	}
-	for _, id := range c.box.Systems() {
+	for _, id := range c.box.Distinct() {
 		b := backendOf(t, c.box, id, urls[id])
 		c.cfg.Systems[id] = node.System{
 			Endpoint: b.Endpoint, Endpoints: b.Endpoints, Credentials: b.Credentials, PlaceIDs: b.PlaceIDs,
@@ -341,7 +341,7 @@ func (c *cage) shown(scan string) string {
 func (c *cage) everybody() {
 	var all sync.WaitGroup
 	defer all.Wait()
-	for _, system := range c.box.Systems() {
+	for _, system := range c.box.Distinct() {
 		people := c.box.People(system)
 		var requests []*standard.Request
 		for _, who := range people {
@@ -644,7 +644,7 @@ func TestNothingThatIsWrittenTellsOfAnybody(t *testing.T) {
 				t.Parallel()
 				c := openCage(t, nil)
 				c.everybody()
-				for _, system := range c.box.Systems() {
+				for _, system := range c.box.Distinct() {
 					if err := c.box.SetFault(system, kind.Kind); err != nil {
 						t.Fatal(err)
 					}

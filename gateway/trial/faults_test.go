@@ -76,7 +76,7 @@ type trialOf struct {
 func TestEveryFaultOfEveryDialect(t *testing.T) {
 	goroutines, heap := runtime.NumGoroutine(), heapNow()
 	t.Run("of", func(t *testing.T) {
-		systems := sandbox.New(sandbox.Options{}).Systems()
+		systems := sandbox.New(sandbox.Options{}).Distinct()
 		faults := []string{flapping, crawling}
 		for _, f := range sandbox.Faults() {
 			faults = append(faults, f.Kind)

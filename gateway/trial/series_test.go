@@ -82,7 +82,7 @@ func openCrowd(t *testing.T) *crowd {
 			c.systems = append(c.systems, further.ID)
 		}
 	}
-	for _, id := range c.box.Systems() {
+	for _, id := range c.box.Distinct() {
 		b := backendOf(t, c.box, id, urls[id])
 		cfg.Systems[id] = node.System{Endpoint: b.Endpoint, Endpoints: b.Endpoints, Credentials: b.Credentials, PlaceIDs: b.PlaceIDs}
 	}
@@ -110,7 +110,7 @@ func openCrowd(t *testing.T) *crowd {
 // round has half of the callers do whatever can be done, in words that no other round has.
 func (c *crowd) round(n int) {
 	people := map[string][]sandbox.Person{}
-	for _, system := range c.box.Systems() {
+	for _, system := range c.box.Distinct() {
 		people[system] = c.box.People(system)
 	}
 	var all sync.WaitGroup
@@ -142,8 +142,8 @@ func (c *crowd) one(round, i int, people map[string][]sandbox.Person) {
 		r.Operator = &standard.Operator{ID: own, Name: "某" + own, Department: own, Phone: "13000000000"}
 		by.Verify(c.t.Context(), r)
 	}
-	system := c.box.Systems()[i%len(c.box.Systems())]
-	who := people[system][(i/len(c.box.Systems()))%len(people[system])]
+	system := c.box.Distinct()[i%len(c.box.Distinct())]
+	who := people[system][(i/len(c.box.Distinct()))%len(people[system])]
 	for range 2 {
 		if who.Scan != "" {
 			ask(&standard.Request{Scan: who.Scan, Reference: own})

@@ -134,7 +134,7 @@ func ownGoroutines() int {
 }
 
 func (s *soak) backends() (list []gateway.Backend) {
-	for _, id := range s.box.Systems() {
+	for _, id := range s.box.Distinct() {
 		b := backendOf(s.t, s.box, id, s.urls[id])
 		b.Limits.Timeout, b.Life = timeout, soakLife
 		list = append(list, b)
@@ -153,7 +153,7 @@ func (s *soak) verifies(ctx context.Context) {
 }
 
 func (s *soak) verify() {
-	systems := s.box.Systems()
+	systems := s.box.Distinct()
 	serial := s.serial.Add(1)
 	if rand.IntN(3) > 0 {
 		serial -= rand.Uint32N(min(serial, 1000))
@@ -195,7 +195,7 @@ func often(ctx context.Context, most time.Duration, do func()) {
 func (s *soak) breaks(ctx context.Context) {
 	faults := sandbox.Faults()
 	often(ctx, time.Second, func() {
-		system := s.box.Systems()[rand.IntN(len(s.urls))]
+		system := s.box.Distinct()[rand.IntN(len(s.urls))]
 		kind := sandbox.Off
 		if rand.IntN(2) == 0 {
 			kind = faults[rand.IntN(len(faults))].Kind
@@ -207,7 +207,7 @@ func (s *soak) breaks(ctx context.Context) {
 func (s *soak) tells(ctx context.Context) {
 	seqs := map[string]uint64{}
 	often(ctx, 50*time.Millisecond, func() {
-		system := s.box.Systems()[rand.IntN(len(s.urls))]
+		system := s.box.Distinct()[rand.IntN(len(s.urls))]
 		seqs[system]++
 		n := &freshness.Notice{System: system, Seq: seqs[system]}
 		for range rand.IntN(20) {
@@ -236,7 +236,7 @@ func (s *soak) swaps(ctx context.Context) {
 
 func (s *soak) operates(ctx context.Context) {
 	often(ctx, 5*time.Second, func() {
-		system := s.box.Systems()[rand.IntN(len(s.urls))]
+		system := s.box.Distinct()[rand.IntN(len(s.urls))]
 		s.g.Operate(ctx, system, wire.Actions[rand.IntN(len(wire.Actions))])
 		nap(ctx, time.Second)
 		s.g.Operate(ctx, system, wire.ActionWarm)
