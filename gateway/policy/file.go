@@ -182,7 +182,7 @@ func (f *File) hiddenBy(i int) []string {
 		if !in {
 			continue
 		}
-		earlier := slices.IndexFunc(f.rules[:i], func(r rule) bool { return r.cells[c] && r.condition == nil })
+		earlier := f.certain(cell(c), i)
 		if earlier < 0 {
 			return nil
 		}
@@ -191,6 +191,16 @@ func (f *File) hiddenBy(i int) []string {
 		}
 	}
 	return by
+}
+
+// certain gives the first of n rules that holds for a cell whatever else is so, -1 for none.
+func (f *File) certain(c cell, n int) int {
+	for i := range f.rules[:n] {
+		if r := &f.rules[i]; r.cells[c] && r.condition == nil {
+			return i
+		}
+	}
+	return -1
 }
 
 func overlap(a, b *rule) (cell, bool) {
@@ -210,7 +220,7 @@ func (f *File) gap() string {
 			if of, _, _, _, _ := c.parts(); of != k || !c.possible() {
 				continue
 			}
-			if !slices.ContainsFunc(f.rules, func(r rule) bool { return r.cells[c] && r.condition == nil }) {
+			if f.certain(c, len(f.rules)) < 0 {
 				open = append(open, c.words())
 				break
 			}

@@ -31,11 +31,13 @@ func (r *reader) rules(f *File, n *yaml.Node) {
 		r.find(at(n), "begin each with  - id: …", "rules must be a list of 1 to %d", maxRules)
 		return
 	}
+	ids := map[string]bool{}
 	for i, item := range n.Content {
 		one := r.rule(item)
-		if slices.ContainsFunc(f.rules, func(o rule) bool { return o.id == one.id }) {
+		if ids[one.id] {
 			r.find(one.at, "give each an id of its own", "there is another rule %s", one.id)
 		}
+		ids[one.id] = true
 		f.rules = append(f.rules, one)
 		for c, in := range one.cells {
 			if in {

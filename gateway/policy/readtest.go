@@ -29,6 +29,7 @@ func (r *reader) tests(f *File, n *yaml.Node) {
 		r.find(at(n), "begin each with  - name: …", "tests must be a list of at most %d", maxTests)
 		return
 	}
+	seen := map[string]bool{}
 	for _, item := range n.Content {
 		one := test{at: at(item)}
 		var given *yaml.Node
@@ -42,12 +43,13 @@ func (r *reader) tests(f *File, n *yaml.Node) {
 			},
 			"rule": func(n *yaml.Node) { one.rule = r.text(n, "rule") },
 		}, "name", "given", "decision", "rule")
-		if slices.ContainsFunc(f.tests, func(o test) bool { return o.name == one.name }) {
+		if seen[one.name] {
 			r.find(one.at, "give each a name of its own", "there is another test %q", one.name)
 		}
 		if given != nil {
 			one.given = r.given(f, given)
 		}
+		seen[one.name] = true
 		f.tests = append(f.tests, one)
 	}
 }
