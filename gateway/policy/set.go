@@ -166,6 +166,3 @@ func (s *Set) Route(region string, at time.Time, system standard.System, mode in
 	c := s.chain(region, at)
 	return c.standings(&Case{Verification: &standard.Verification{System: &system}, Mode: mode}, nil)
 }
-
-// Files gives the files of the set, the national default among them.
-func (s *Set) Files() []*File { return slices.Clone(s.files) }
