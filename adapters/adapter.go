@@ -136,6 +136,7 @@ type Info struct {
 	Name        standard.Text
 	Region      string   // GB/T 2260, the home region
 	Systems     []System // further ones that the same backend answers for, with nothing of the scan to tell them by
+	Gives       []string // what a system without statuses gives: nucleic, antibody, vaccine
 	Version     string   // of the descriptor
 	Dialect     string   // the dialect that it shares with others, "" if it has one of its own
 	Mode        int      // the recognition mode (互认方式): 1 shared data, 2 conversion to the national code, 3 the national code itself

@@ -142,6 +142,9 @@ func (c *compiler) info() adapters.Info {
 	if len(info.Synthetic) > 0 {
 		info.Provenance = standard.FromSynthetic
 	}
+	for _, g := range s.gives {
+		info.Gives = append(info.Gives, g.text)
+	}
 	info.Systems = c.systems()
 	for _, cr := range s.credentials {
 		c.name(cr.key, cr.at)
