@@ -1,4 +1,4 @@
-// Package sandbox plays the backends of eight health-code systems on loopback, so that a gateway can be shown, tested and
+// Package sandbox plays the backends of health-code systems on loopback, so that a gateway can be shown, tested and
 // practised with where no real backend is in reach.
 //
 //	suishen    随申码, Shanghai             access token for a day, JSON inside strings
@@ -9,6 +9,12 @@
 //	sukang     苏康码, Jiangsu             a form that says who verifies, one envelope in several forms
 //	ankang     安康码, Anhui               parameters in the fragment, two envelopes, times eight hours ahead
 //	hebei      河北健康码, Hebei            BizExtData, JSON in a string, lists joined by ^, slow answers
+//	beijing    北京健康宝, Beijing          the gateway's own clock, a session, ten states
+//	guokang    国康码, by a reseller        JSON in a string, a number for all that can go wrong
+//	gjgxjhpt   国家数据共享交换平台          a secret wrapped under the app key, one address for all services
+//	jilin      吉祥码, Jilin                a body under a cipher, four colours
+//	sichuan    天府健康通, Sichuan          one grade that is known, tests in a second call
+//	fujian     八闽健康码, Fujian           its sibling, behind TIF
 //
 // Each backend speaks the dialect that is publicly known of it and enforces it: a wrong signature, a stale time or an
 // expired token gets that system's own refusal. What is not public is ours; README.md lists all of it, and codes that
