@@ -335,9 +335,6 @@ func (d *docked) verify(ask *standard.Request) nationalAnswer {
 	p, outcome := d.find(ask)
 	if answer.Outcome = outcome; outcome != standard.Verified {
 		answer.Reason = map[string]any{"code": "synthetic", "zh": "虚构", "en": "synthetic"}
-		if outcome == standard.Unavailable {
-			answer.Reason["retryAfterMs"] = 2000
-		}
 		return answer
 	}
 	c := d.paint(p.codes[0].colour)
