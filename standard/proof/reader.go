@@ -72,9 +72,16 @@ func NewReader(r io.Reader, keys Keys) (*Reader, error) {
 
 func (e *Reader) begin(line []byte) error {
 	h := &e.Header
-	if err := json.Unmarshal(line, h, strict); err != nil {
+	var read struct { // what is absent or null is not 0
+		*Header
+		From *uint64 `json:"from"`
+		To   *uint64 `json:"to"`
+	}
+	read.Header = h
+	if err := json.Unmarshal(line, &read, strict); err != nil || read.From == nil || read.To == nil {
 		return errors.New("this is not the first line of an export")
 	}
+	h.From, h.To = *read.From, *read.To
 	switch {
 	case h.Format != Format:
 		return fmt.Errorf("it is no %q", Format)
