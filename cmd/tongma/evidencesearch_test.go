@@ -110,13 +110,13 @@ func TestDaysWhoseKeysAreDestroyedAreToldAndTheOthersSearched(t *testing.T) {
 func TestAQuestionThatIsEndedIsNoMisuse(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
-	silent, typist := io.Pipe()
-	defer typist.Close()
-	a := asker{ctx, bufio.NewReader(silent), io.Discard, true, "en"}
-	var text string
-	_, who := a.person("")
-	for name, err := range map[string]error{"a case": a.line("--case", "", "", &text), "a person": who} {
-		if err != errStopped {
+	for name, ask := range map[string]func(asker) error{
+		"a case":   func(a asker) error { return a.line("--case", "", "", new(string)) },
+		"a person": func(a asker) error { _, err := a.person(""); return err },
+	} {
+		silent, typist := io.Pipe()
+		defer typist.Close()
+		if err := ask(asker{ctx, bufio.NewReader(silent), io.Discard, true, "en"}); err != errStopped {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
