@@ -42,12 +42,18 @@ func (a asker) line(flag, zh, en string, into *string) error {
 	}
 	fmt.Fprint(a.out, say(standard.Text{Zh: zh, En: en}, a.lang))
 	text, err := a.read()
-	if err != nil || !wire.ValidLine(text, wire.MaxCase) {
+	switch {
+	case a.ctx.Err() != nil:
+		return errStopped
+	case err != nil || !wire.ValidLine(text, wire.MaxCase):
 		return misuse(hint, "%s cannot be recorded: nothing was done", flag)
 	}
 	*into = text
 	return nil
 }
+
+// errStopped is told where somebody ends a question with Ctrl-C.
+var errStopped = fail(errors.New("stopped: nothing was done"), "")
 
 // maxTyped bounds what is typed, in bytes.
 const maxTyped = 16 << 10

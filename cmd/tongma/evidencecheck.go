@@ -66,7 +66,7 @@ type checkedExport struct {
 	End      time.Time `json:"end,omitzero"`
 	Keys     []string  `json:"keys"`
 	LastHead string    `json:"lastHead,omitempty"`    // SM3
-	Follows  string    `json:"follows,omitempty"`     // the file before it, which it was compared with
+	Follows  string    `json:"follows,omitempty"`     // the file before it, from which it goes on
 	Given    bool      `json:"beginsMidway,omitzero"` // what its first group says of those before is taken as given
 }
 
@@ -88,7 +88,7 @@ type headPlace struct {
 	group uint64
 }
 
-// headSeen is a head that stands in a proof.
+// headSeen is a head that stands in a proof, or ends an export.
 type headSeen struct {
 	head []byte
 	by   *checkedFile
@@ -99,13 +99,18 @@ type checker struct {
 	keys    proof.Keys
 	answer  []byte
 	heads   map[headPlace]headSeen
-	ends    map[string][]byte // of each log the last head of the last export
-	last    map[string]string // and its file
-	entries *json.Encoder     // where entries are listed; nil: nowhere
+	ends    map[string]headEnd // of each log the last head of the last export
+	entries *json.Encoder      // where entries are listed; nil: nowhere
+}
+
+// headEnd is the last head of an export that holds.
+type headEnd struct {
+	group uint64
+	headSeen
 }
 
 func newChecker(keys proof.Keys) *checker {
-	return &checker{keys: keys, heads: map[headPlace]headSeen{}, ends: map[string][]byte{}, last: map[string]string{}}
+	return &checker{keys: keys, heads: map[headPlace]headSeen{}, ends: map[string]headEnd{}}
 }
 
 // listed is an entry as it is listed.
@@ -186,8 +191,8 @@ func readProofFile(name string) (data []byte, size int64, err error) {
 		return nil, info.Size(), nil
 	}
 	data, err = io.ReadAll(io.LimitReader(file, maxProofFile))
-	if err != nil || !bytes.Contains(data, []byte(`"path"`)) {
-		return nil, info.Size(), err
+	if err != nil || !bytes.Contains(data, []byte(`"path"`)) || bytes.Contains(data, []byte(proof.Format)) {
+		return nil, info.Size(), err // a log, too, may be called path
 	}
 	return data, info.Size(), nil
 }
@@ -287,9 +292,9 @@ func (c *checker) export(ctx context.Context, f *checkedFile, add func(int64)) e
 	e := &checkedExport{Log: r.Header.Log, From: r.Header.From, To: r.Header.To}
 	f.Export = e
 	e.Given = e.From > 0
-	if head := c.ends[e.Log]; head != nil && e.Given {
-		e.Follows, e.Given = c.last[e.Log], false
-		if err := r.After(head); err != nil {
+	if end, ok := c.ends[e.Log]; ok {
+		e.Follows, e.Given = end.by.File, false
+		if err := end.follow(r); err != nil {
 			f.fault(fault{Line: 1, Error: fmt.Sprintf("it does not go on from %s: %v", e.Follows, err)})
 		}
 	}
@@ -316,15 +321,39 @@ func (c *checker) export(ctx context.Context, f *checkedFile, add func(int64)) e
 		}
 	}
 	delete(c.ends, e.Log)
+	if !f.Holds {
+		e.Follows = ""
+	}
 	if head == nil {
 		return nil
 	}
 	sum := sm.Sum(head)
 	e.LastHead = hex.EncodeToString(sum[:])
 	if f.Holds {
-		c.ends[e.Log], c.last[e.Log] = head, f.File
+		c.end(headEnd{e.To - 1, headSeen{head, f}}, e.Log)
 	}
 	return nil
+}
+
+// follow has r be compared with the end before it: either it begins directly behind that, or it has that head, too, which stands for all before it; see
+// [checker.compare].
+func (e headEnd) follow(r *proof.Reader) error {
+	switch {
+	case r.Header.From > e.group:
+		return r.After(e.head)
+	case r.Header.To <= e.group:
+		return fmt.Errorf("it ends before group %d, which the other has: name it first", e.group)
+	}
+	return nil
+}
+
+// end keeps how an export ends, for the next one of its log. A proof of that group, which then has the same head, stays.
+func (c *checker) end(end headEnd, log string) {
+	c.ends[log] = end
+	at := headPlace{log, end.group}
+	if _, ok := c.heads[at]; !ok {
+		c.heads[at] = end.headSeen
+	}
 }
 
 // took tells what is wrong; an error of reading it gives back.
@@ -351,7 +380,7 @@ func (e *checkedExport) take(b *proof.Block) {
 	}
 }
 
-// compare looks whether a proof has the same head.
+// compare looks whether a proof, or the end of an earlier export, has the same head.
 func (c *checker) compare(f *checkedFile, b *proof.Block) {
 	if len(c.heads) == 0 {
 		return
@@ -359,9 +388,9 @@ func (c *checker) compare(f *checkedFile, b *proof.Block) {
 	seen, ok := c.heads[headPlace{b.Head.Log, b.Head.Group}]
 	switch {
 	case !ok:
-	case bytes.Equal(seen.head, b.Group.Head):
-		seen.by.Proof.In = f.File
-	default:
+	case !bytes.Equal(seen.head, b.Group.Head):
 		f.fault(fault{Line: int(b.Head.Group-f.Export.From) + 2, Group: b.Head.Group, Error: twoHeads(b.Head.Group, seen.by.File)})
+	case seen.by.Proof != nil:
+		seen.by.Proof.In = f.File
 	}
 }

@@ -41,7 +41,7 @@ group that --to names are in the export. To go on with an earlier export, begin 
 
 EXIT STATUS
   0   FILE holds all of it
-  1   it could not be read or written; there is no FILE
+  1   it could not be read or written, and there is no FILE; or somebody has changed the store, and FILE holds what it has
   2   the command line cannot be meant`,
 		Example: `  tongma evidence export --store sqlite:/var/lib/tongma/tongma.db --out node-1.export
   tongma evidence export --store-file store.url --log node-1 --from 2022-03-01 --to 2022-03-31 --out node-1.2022-03.export
@@ -99,8 +99,13 @@ func (f *exportFlags) export(cmd *cobra.Command, r *evidence.Reader, from, to po
 	}
 	add, done := advance(cmd.ErrOrStderr(), int64(what.To-what.From), say(standard.Text{Zh: "导出中", En: "exporting"}, f.lang))
 	told := exportMade{File: f.out, Log: log, From: what.From, To: what.To, Groups: what.To - what.From}
+	var odd *evidence.Odd
 	write := func(w io.Writer) error {
-		return r.Export(ctx, &lines{w: w, add: add, bytes: &told.Bytes}, log, what)
+		err := r.Export(ctx, &lines{w: w, add: add, bytes: &told.Bytes}, log, what)
+		if errors.As(err, &odd) {
+			return nil // it is whole
+		}
+		return err
 	}
 	screen := cmd.OutOrStdout()
 	if f.out == "-" {
@@ -118,11 +123,21 @@ func (f *exportFlags) export(cmd *cobra.Command, r *evidence.Reader, from, to po
 	case err != nil:
 		return fail(err, "nothing was exported")
 	}
+	if err := f.tell(screen, &told); err != nil {
+		return err
+	}
+	if odd != nil {
+		return fail(odd, "the export is whole: verify it, keep it, and compare the database with a backup")
+	}
+	return nil
+}
+
+func (f *exportFlags) tell(screen io.Writer, told *exportMade) error {
 	if f.json {
 		return printJSON(screen, told)
 	}
 	p := evidencePage{screen, f.lang, false}
-	fmt.Fprintf(screen, p.say("%s：日志 %s 第 %d 至 %d 组，%s 字节\n", "%s: log %s, groups %d to %d, %s bytes\n"), f.out, log, what.From, what.To-1, digits(float64(told.Bytes)))
+	fmt.Fprintf(screen, p.say("%s：日志 %s 第 %d 至 %d 组，%s 字节\n", "%s: log %s, groups %d to %d, %s bytes\n"), f.out, told.Log, told.From, told.To-1, digits(float64(told.Bytes)))
 	if f.out != "-" {
 		fmt.Fprintf(screen, p.say("核对：tongma evidence verify %s --key 网关公钥.pem\n", "check it: tongma evidence verify %s --key GATEWAY.pem\n"), f.out)
 	}

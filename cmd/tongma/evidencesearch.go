@@ -176,7 +176,10 @@ func (a asker) person(system string) (wanted, error) {
 		fmt.Fprint(a.out, say(standard.Text{Zh: zh, En: en}, a.lang))
 	}
 	text, err := a.read()
-	if err != nil || text == "" {
+	switch {
+	case a.ctx.Err() != nil:
+		return wanted{}, errStopped
+	case err != nil || text == "":
 		return wanted{}, misuse("one line on standard input: TYPE:NUMBER of a document, or with --system the system's own reference", "nobody to look for")
 	}
 	if system != "" {

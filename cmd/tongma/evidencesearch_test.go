@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -101,5 +104,20 @@ func TestDaysWhoseKeysAreDestroyedAreToldAndTheOthersSearched(t *testing.T) {
 	keys[4].Day = "2022-03-04" // a gateway that passes one day's key off as another's
 	if _, err := pseudonyms(days, keys, officer, who); err == nil {
 		t.Error("a key passes for that of another day")
+	}
+}
+
+func TestAQuestionThatIsEndedIsNoMisuse(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	for name, ask := range map[string]func(asker) error{
+		"a case":   func(a asker) error { return a.line("--case", "", "", new(string)) },
+		"a person": func(a asker) error { _, err := a.person(""); return err },
+	} {
+		silent, typist := io.Pipe()
+		defer typist.Close()
+		if err := ask(asker{ctx, bufio.NewReader(silent), io.Discard, true, "en"}); err != errStopped {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

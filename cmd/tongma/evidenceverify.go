@@ -34,7 +34,7 @@ received, the text of its "data", or what ` + "`tongma verify --json`" + ` has p
 
 Of an export it checks every entry, every signature and that each group follows the one before it, and says with line and group where something
 does not. Exports of one log are taken to follow each other in the order in which they are named: a later one must go on where the one
-before it has ended. A proof that is named beside an export of its log must agree with it: two signed heads of one number would be
+before it has ended, or have its last group, too. A proof that is named beside an export of its log must agree with it: two signed heads of one number would be
 proof against the gateway itself.
 
 With --entries it also prints what stands in exports, a line of JSON for each entry of a group that holds; what became of the files is told on standard

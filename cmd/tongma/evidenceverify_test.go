@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -124,6 +125,7 @@ func TestAGatewayThatSaysTwoThingsIsFound(t *testing.T) {
 	p, q := l.proof("p", said[1]), l.proof("q", other[1])
 	whole, forged := l.export("whole", said, 0), l.export("forged", other, 0)
 	first, begin := l.export("first", said[:1], 0), l.export("begin", said[:2], 0)
+	middle, forgedMiddle := l.export("middle", said, 1), l.export("forged-middle", other, 1)
 	text, err := os.ReadFile(begin)
 	l.must(err)
 	cut := l.file("cut", text[:len(text)-1])
@@ -140,6 +142,12 @@ func TestAGatewayThatSaysTwoThingsIsFound(t *testing.T) {
 		"an export that goes on from others":    {[]string{begin, forgedRest}, []string{"forged-rest 2 2 it does not follow the head before it"}},
 		"an export that leaves a gap":           {[]string{first, rest}, []string{"rest 1 0 it does not go on from first: the export begins with group 2, which does not come directly after group 0"}},
 		"one that overlaps, from the beginning": {[]string{begin, whole}, nil},
+		"one that overlaps, from midway":        {[]string{begin, middle}, nil},
+		"two of the same":                       {[]string{whole, whole}, nil},
+		"two from the beginning, of two logs":   {[]string{begin, forged}, []string{"forged 3 1" + against + "begin" + end}},
+		"the same beside a proof":               {[]string{begin, p, forged}, []string{"forged 3 1" + against + "p" + end}},
+		"two from midway, of two logs":          {[]string{begin, forgedMiddle}, []string{"forged-middle 2 1" + against + "begin" + end}},
+		"one that ends before the other":        {[]string{whole, first}, []string{"first 1 0 it does not go on from whole: it ends before group 2, which the other has: name it first"}},
 		"one that goes on from a faulty one":    {[]string{cut, rest}, []string{"cut 3 1 the line has no end: the export was cut off", "cut 4 1 the export ends where it should go on to group 1"}},
 		"one that begins midway, alone":         {[]string{rest}, nil},
 	} {
@@ -207,5 +215,13 @@ func TestAProofOfSomethingElseIsNone(t *testing.T) {
 	}
 	if _, err := checkProof(p, proof.KeysOf(newTwoFaced(t).key.Public()), "01FS1Z60000000000000000000"); err == nil {
 		t.Error("it passes for that of another gateway")
+	}
+}
+
+func TestAnExportIsNoProofWhateverItsLogIsCalled(t *testing.T) {
+	l := newTwoFaced(t)
+	name := l.file("a", fmt.Appendf(nil, `{"format":%q,"log":"path","from":0,"to":0}`+"\n", proof.Format))
+	if told := l.faults(name); told != nil {
+		t.Errorf("it is taken for something else: %v", told)
 	}
 }

@@ -329,7 +329,7 @@ def members(text, required, optional=()):
             raise Wrong("a member is there twice")
         return dict(pairs)
     try:
-        found = json.loads(text, object_pairs_hook=once)
+        found = json.loads(str(text, "utf-8"), object_pairs_hook=once)  # of bytes it would guess the encoding
     except (ValueError, RecursionError):
         raise Wrong("it is not JSON") from None
     if not isinstance(found, dict) or set(required) - set(found) or set(found) - set(required) - set(optional):

@@ -173,6 +173,43 @@ func TestAnotherProgramTellsWhatFollowsAnEarlierExport(t *testing.T) {
 	}
 }
 
+func TestBothProgramsRefuseWhatIsNotQuiteAnExportOrAProof(t *testing.T) {
+	l := newLog(t, 2)
+	whole := l.export(t, 0, 2)
+	for name, text := range map[string][]byte{
+		"a byte order mark":     slices.Concat([]byte("\xef\xbb\xbf"), whole),
+		"a number that is not":  bytes.Replace(whole, []byte(`"from":0,`), nil, 1),
+		"a number that is null": bytes.Replace(whole, []byte(`"from":0`), []byte(`"from":null`), 1),
+	} {
+		if _, err := proof.NewReader(bytes.NewReader(text), proof.KeysOf(l.key.Public())); err == nil {
+			t.Errorf("%s is read", name)
+		}
+		if printed, good := python(t, "--key", l.pem, l.file(t, "export", text)); good {
+			t.Errorf("%s: %s", name, printed)
+		}
+	}
+	p, err := l.groups[0].Prove(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range [][2]string{{`"number":0,`, ``}, {`"number":0`, `"number":null`}, {`"path":[]`, `"path":null`}} {
+		changed := bytes.Replace(text, []byte(change[0]), []byte(change[1]), 1)
+		if bytes.Equal(changed, text) {
+			t.Fatalf("%s is not in %s", change[0], text)
+		}
+		if _, err := proof.ParseProof(changed); err == nil {
+			t.Errorf("with %q it is read", change[1])
+		}
+		if printed, good := python(t, "--key", l.pem, "--proof", l.file(t, "proof", changed)); good {
+			t.Errorf("with %q: %s", change[1], printed)
+		}
+	}
+}
+
 // TestAnotherProgramFindsEveryByteThatWasChanged of a group in the midst, in what is stored of it.
 func TestAnotherProgramFindsEveryByteThatWasChanged(t *testing.T) {
 	l := newLog(t, 4)

@@ -40,12 +40,16 @@ func framed(entries [][]byte) int {
 	return n
 }
 
-// loadChain reads where the log goes on: its last row, and a few that hold the trees before it.
+// loadChain reads where the log goes on: its last row, and a few that hold the trees before it. It is ErrEnded where the store has fewer groups than this
+// node knows of.
 func (l *Log) loadChain(ctx context.Context) error {
+	known := max(l.groups.Load(), l.lease.mine.marked())
 	last, err := lastRow(ctx, l.store.Write, l.config.Name)
+	if errors.Is(err, sql.ErrNoRows) && known > 0 {
+		return ErrEnded
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		l.chain, l.length = proof.NewChain(l.config.Name), 0
-		l.groups.Store(0)
 		return nil
 	}
 	if err != nil {
@@ -58,10 +62,19 @@ func (l *Log) loadChain(ctx context.Context) error {
 	if err := l.checkLast(last); err != nil {
 		return err
 	}
-	l.length = h.First + uint64(h.Count)
+	if h.Group+1 < known {
+		return ErrEnded
+	}
+	chain, err := proof.OpenChain(ctx, last.head, rowsOf(l.store.Write, l.config.Name))
+	if errors.Is(err, sql.ErrNoRows) { // the store went back while this node went on
+		return fmt.Errorf("%w (%w)", ErrEnded, err)
+	}
+	if err != nil {
+		return err
+	}
+	l.chain, l.length = chain, h.First+uint64(h.Count)
 	l.groups.Store(h.Group + 1)
-	l.chain, err = proof.OpenChain(ctx, last.head, rowsOf(l.store.Write, l.config.Name))
-	return err
+	return nil
 }
 
 // rowsOf reads what is stored of the tree of a log's heads.

@@ -322,6 +322,11 @@ func TestTamperingIsFoundWithItsPlace(t *testing.T) {
 		{"two rows swapped", "UPDATE groups SET seq = CASE seq WHEN 7 THEN 1008 WHEN 8 THEN 1007 END WHERE seq IN (7, 8); UPDATE groups SET seq = seq - 1000 WHERE seq > 1000", "group 8"},
 		{"a row inserted", "UPDATE groups SET seq = seq + 1000 WHERE seq >= 7; UPDATE groups SET seq = seq - 999 WHERE seq >= 1000; " +
 			"INSERT INTO groups SELECT log, 7, first, count, at, head, sign, subtree, entries, leaves FROM groups WHERE seq = 6", "group"},
+		{"a time", "UPDATE groups SET at = at + 86400000 WHERE seq = 7", "group 7: its column at"},
+		{"the number of a first entry", "UPDATE groups SET first = first + 1 WHERE seq = 7", "group 7: its column first"},
+		{"a number of entries", "UPDATE groups SET count = count + 1 WHERE seq = 7", "group 7: its column count"},
+		{"a subtree", "UPDATE groups SET subtree = (SELECT subtree FROM groups WHERE seq = 4) WHERE seq = 7", "group 7: its column subtree"},
+		{"leaves", "UPDATE groups SET leaves = subtree WHERE seq = 7", "group 7: its column leaves"},
 		{"a row dropped", "DELETE FROM groups WHERE seq = 7", "group"},
 		{"the last rows dropped and others moved up", "DELETE FROM groups WHERE seq = 7; UPDATE groups SET seq = seq + 1000 WHERE seq > 7; UPDATE groups SET seq = seq - 1001 WHERE seq > 1000", "group 8"},
 	}

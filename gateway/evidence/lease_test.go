@@ -187,6 +187,75 @@ func TestAStoreThatHasGoneBackIsNotWritten(t *testing.T) {
 	})
 }
 
+func TestANodeWhoseStoreGoesBackUnderItSaysNothingTwice(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		l := open(t, config(t, s, "node-1"))
+		for range 4 {
+			add(t, l, person(1))
+		}
+		for _, statement := range []string{"DELETE FROM groups WHERE seq > 1", "UPDATE logs SET holder = 'before', until = 1"} { // as it was before this start
+			if _, err := s.Write.Exec(statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 2 {
+			if err := l.retake(t.Context()); !errors.Is(err, ErrEnded) {
+				t.Fatalf("it has the log back: %v, want ErrEnded", err)
+			}
+		}
+	})
+}
+
+func TestANodeWhoseStoreLosesItsLastGroupsLeavesNoGap(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c := config(t, s, "node-1")
+		l := open(t, c)
+		for range 4 {
+			add(t, l, person(1))
+		}
+		if _, err := s.Write.Exec("DELETE FROM groups WHERE seq > 1"); err != nil { // the lease is as it was
+			t.Fatal(err)
+		}
+		if err := l.Append(t.Context(), entry(l.config.Now()), person(1)); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("it is kept behind a gap: %v", err)
+		}
+		if err := l.Ready(); err == nil {
+			t.Error("the node says that it is ready")
+		}
+		var groups int
+		if err := s.Read.QueryRow("SELECT count(*) FROM groups").Scan(&groups); err != nil || groups != 2 {
+			t.Errorf("%d groups, %v", groups, err)
+		}
+		shut(l)
+		if l, err := Open(t.Context(), c); !errors.Is(err, ErrEnded) {
+			if err == nil {
+				shut(l)
+			}
+			t.Errorf("%v, want ErrEnded", err)
+		}
+	})
+}
+
+func TestALogWithAGapIsNotGoneOnWith(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c := config(t, s, "node-1")
+		l := open(t, c)
+		for range 4 {
+			add(t, l, person(1))
+		}
+		shut(l)
+		if _, err := s.Write.Exec("DELETE FROM groups WHERE seq = 1"); err != nil { // the node went on while the store went back
+			t.Fatal(err)
+		}
+		if l, err := Open(t.Context(), c); !errors.Is(err, ErrEnded) {
+			if err == nil {
+				shut(l)
+			}
+			t.Errorf("%v, want ErrEnded", err)
+		}
+	})
+}
+
 func TestACopyOfAStateFolderDoesNotShareALog(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		c := config(t, s, "node-1")

@@ -152,9 +152,6 @@ func (l *Log) begin(ctx context.Context) error {
 	if err := l.loadChain(ctx); err != nil {
 		return err
 	}
-	if l.groups.Load() < l.lease.mine.marked() {
-		return ErrEnded
-	}
 	if err := l.keepSigner(); err != nil {
 		return err
 	}

@@ -28,9 +28,11 @@ type row struct {
 
 const insertRow = "INSERT INTO groups (log, seq, first, count, at, head, sign, subtree, entries) " +
 	"SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 WHERE EXISTS (SELECT 1 FROM logs WHERE name = $1 AND holder = $10 AND closed IS NULL) " +
+	"AND (CAST($2 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM groups WHERE log = $1 AND seq = CAST($2 AS BIGINT) - 1)) " +
 	"ON CONFLICT (log, seq) DO NOTHING"
 
-// putRow stores a row if holder has the lease and no row is there. It is errLost if holder has not, or another row is there; after any other
+// putRow stores a row if holder has the lease, the row before is there and none in its place. It is errLost if not: another node has the log, or the store has
+// gone back, as an asynchronous replica that takes over does. After any other
 // error the row may be there or not, and putRow is to be called again.
 func (l *Log) putRow(ctx context.Context, r *row, holder string) error {
 	if stored, err := l.insertRow(ctx, r, holder); stored || err != nil {

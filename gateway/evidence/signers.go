@@ -58,7 +58,12 @@ func (l *Log) keepSigner() error {
 		return fmt.Errorf("state folder: %w", err)
 	}
 	known, err := os.ReadFile(f.Name())
-	if err == nil && !bytes.Contains(known, text) {
+	begun := append([]byte("\n"), text...) // on a line of its own, also behind one that was cut off
+	switch {
+	case err != nil || bytes.HasPrefix(known, text) || bytes.Contains(known, begun):
+	case len(known) > 0 && known[len(known)-1] != '\n':
+		_, err = f.Write(begun)
+	default:
 		_, err = f.Write(text)
 	}
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {

@@ -108,6 +108,30 @@ func TestALogGoesOnWhenTheGatewayHasAnotherKey(t *testing.T) {
 	})
 }
 
+func TestAKeyIsKeptBehindALineThatWasCutOff(t *testing.T) {
+	s := storetest.Open(t, storetest.SQLiteURL(t))
+	c := config(t, s, "node-1")
+	l := open(t, c)
+	shut(l)
+	whole, err := os.ReadFile(l.signersFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cut := range []int{1, 2, 60, len(whole) - 5} {
+		if err := os.WriteFile(l.signersFile(), whole[:len(whole)-cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			shut(open(t, c))
+		}
+		c.Key = mustKey()
+		if got, err := (&Log{config: c}).signers(); err != nil || len(got) != 2 {
+			t.Errorf("without the last %d bytes %d keys are known, want 2: %v", cut, len(got), err)
+		}
+		c.Key = signer
+	}
+}
+
 // told keeps what a log tells.
 type told struct {
 	mu   sync.Mutex

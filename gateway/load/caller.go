@@ -193,6 +193,9 @@ func (c *caller) renew(ctx context.Context) {
 	}
 }
 
+// applyTime is how long a session is waited for at least: nobody stands at a checkpoint meanwhile.
+const applyTime = 5 * time.Second
+
 // apply calls POST /v1/sessions once. The clock is that of a refusal for the request's time.
 func (c *caller) apply(ctx context.Context) (*session, *wire.Clock, error) {
 	body := fmt.Appendf(nil, `{"services":["verify"],"lifetimeS":%d}`, c.plan.lifetime()/time.Second)
@@ -204,7 +207,7 @@ func (c *caller) apply(ctx context.Context) (*session, *wire.Clock, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	r, err := link.do(ctx, request, time.Now().Add(c.plan.Patience))
+	r, err := link.do(ctx, request, time.Now().Add(max(c.plan.Patience, applyTime)))
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}

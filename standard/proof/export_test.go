@@ -391,8 +391,12 @@ func TestALineWithoutEndIsNotReadToItsEnd(t *testing.T) {
 	if _, err := r.Next(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Next(); err == nil || stuck.read > 16<<20 {
+	var f *proof.Fault
+	if _, err := r.Next(); !errors.As(err, &f) || f.Line != 3 || stuck.read > 16<<20 {
 		t.Errorf("%d bytes of a group are read: %v", stuck.read, err)
+	}
+	if _, err := r.Next(); err != io.EOF {
+		t.Errorf("%d bytes are read, and then %v", stuck.read, err)
 	}
 }
 

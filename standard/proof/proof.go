@@ -30,9 +30,15 @@ func ParseProof(data []byte) (*Proof, error) {
 		return nil, errors.New("proof: it has more than 16 KiB")
 	}
 	p := new(Proof)
-	if err := json.Unmarshal(data, p, strict); err != nil {
+	var read struct { // what is absent or null is not 0
+		*Proof
+		Number *uint32 `json:"number"`
+	}
+	read.Proof = p
+	if err := json.Unmarshal(data, &read, strict); err != nil || read.Number == nil || p.Path == nil {
 		return nil, errors.New("proof: it is not the JSON of a proof")
 	}
+	p.Number = *read.Number
 	return p, nil
 }
 

@@ -72,9 +72,16 @@ func NewReader(r io.Reader, keys Keys) (*Reader, error) {
 
 func (e *Reader) begin(line []byte) error {
 	h := &e.Header
-	if err := json.Unmarshal(line, h, strict); err != nil {
+	var read struct { // what is absent or null is not 0
+		*Header
+		From *uint64 `json:"from"`
+		To   *uint64 `json:"to"`
+	}
+	read.Header = h
+	if err := json.Unmarshal(line, &read, strict); err != nil || read.From == nil || read.To == nil {
 		return errors.New("this is not the first line of an export")
 	}
+	h.From, h.To = *read.From, *read.To
 	switch {
 	case h.Format != Format:
 		return fmt.Errorf("it is no %q", Format)
@@ -208,7 +215,7 @@ func (e *Reader) open() error {
 	return nil
 }
 
-// readLine reads a line without its end. Bytes behind the last line end are a fault.
+// readLine reads a line without its end. Bytes behind the last line end are a fault, and so is a line that is too long, behind which nothing is read.
 func (e *Reader) readLine(limit int) ([]byte, error) {
 	e.long = e.long[:0]
 	for {
@@ -220,7 +227,9 @@ func (e *Reader) readLine(limit int) ([]byte, error) {
 		e.long = append(e.long, part...)
 		switch {
 		case len(e.long) > limit:
-			return nil, fmt.Errorf("line %d: it has more than %d bytes: this is not an export", e.line+1, limit)
+			e.line++
+			e.in.Reset(eof{}) // it may have no end
+			return nil, e.fault(fmt.Errorf("it has more than %d bytes: this is not an export", limit))
 		case err == nil:
 			e.line++
 			return bytes.TrimSuffix(e.long, []byte{'\n'}), nil
@@ -232,3 +241,8 @@ func (e *Reader) readLine(limit int) ([]byte, error) {
 		}
 	}
 }
+
+// eof has nothing to read.
+type eof struct{}
+
+func (eof) Read([]byte) (int, error) { return 0, io.EOF }

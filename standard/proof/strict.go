@@ -9,7 +9,7 @@ import (
 )
 
 // strict reads JSON in which each member is known and stands once, and bytes are base64 in the one form that it has: with padding, without
-// line ends or escapes, unused bits zero. So no byte of a proof or an export can be changed without notice.
+// line ends or escapes, unused bits zero. So nothing that a proof or an export says can be changed without notice: only spaces between, and how names are escaped.
 var strict = json.JoinOptions(
 	json.RejectUnknownMembers(true),
 	json.WithUnmarshalers(json.UnmarshalFromFunc(readBase64)),
