@@ -8,9 +8,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+// usualText is room for the text of nearly every verification, in bytes.
+const usualText = 1 << 10
+
 // Settle fixes the text of v, which must not be changed any more, and gives it: whoever writes v later writes just this.
 func (v *Verification) Settle() ([]byte, error) {
-	text, err := v.AppendJSON(nil)
+	text, err := v.AppendJSON(make([]byte, 0, usualText))
 	if err == nil {
 		v.settled = text
 	}
