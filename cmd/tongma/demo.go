@@ -245,35 +245,18 @@ func demoSystems(box *sandbox.Sandbox, dialects []adapters.Dialect, upstream str
 	return systems
 }
 
-// welcome prints a table of people to try and what to type next.
+// welcome prints a few people to try, the systems, and what to type next.
 func welcome(out io.Writer, box *sandbox.Sandbox, info *demoInfo, dir string) {
 	fmt.Fprintf(out, "Tongma 通码 demo: %s, gateway id %s\nThe people below do not exist. 以下人员均为虚构。\n\n", info.Gateway.URL, info.Gateway.ID)
+	first := box.People(sandbox.Suikang)[0].Scan // it holds for a day, others for a minute
 	var rows [][]string
-	first, distinct, alike := "", box.Distinct(), []string{}
-	for _, system := range info.Systems {
-		if !slices.Contains(distinct, system) {
-			alike = append(alike, system)
-			continue
-		}
-		seen := map[[2]string]bool{}
-		for _, p := range box.People(system) {
-			state := [2]string{string(p.Outcome), string(p.Status)}
-			if p.Scan == "" || seen[state] {
-				continue
-			}
-			seen[state] = true
-			if first == "" && p.System != sandbox.Suishen { // whose scans hold for a minute only
-				first = p.Scan
-			}
-			rows = append(rows, []string{p.System, shorten(p.Scan, 34), join(" ", string(p.Outcome), string(p.Status)), string(p.Action), p.Note})
-		}
+	for _, p := range demoPeople(box, info.Systems) {
+		rows = append(rows, []string{p.System, shorten(p.Scan, 34), join(" ", string(p.Outcome), string(p.Status)), string(p.Action), p.Note})
 	}
 	printTable(out, []string{"SYSTEM", "SCAN", "OUTCOME", "ACTION", "WHO"}, rows)
-	if len(alike) > 0 {
-		fmt.Fprintf(out, "\n%d more regions speak the dialect of the last one 另有 %[1]d 个地区与上表最后一个系统用同一方言:\n", len(alike))
-		for line := range slices.Chunk(alike, 10) {
-			fmt.Fprintln(out, "  "+strings.Join(line, " "))
-		}
+	fmt.Fprintf(out, "\nThe %d systems 共 %[1]d 个健康码系统:\n", len(info.Systems))
+	for line := range slices.Chunk(info.Systems, 10) {
+		fmt.Fprintln(out, "  "+strings.Join(line, " "))
 	}
 	flag := ""
 	if dir != defaultDir {
@@ -294,4 +277,32 @@ func welcome(out io.Writer, box *sandbox.Sandbox, info *demoInfo, dir string) {
 		fmt.Fprintf(out, "\n  # %s\n  %s %s\n", c[1], os.Args[0], c[0])
 	}
 	fmt.Fprintln(out, "\nCtrl-C ends it.")
+}
+
+// demoPeople gives somebody of each outcome and status, each from a system that has given nobody yet if there is one.
+func demoPeople(box *sandbox.Sandbox, systems []string) []sandbox.Person {
+	type state struct{ outcome, status string }
+	var states []state
+	who := map[state][]sandbox.Person{}
+	for _, system := range systems {
+		for _, p := range box.People(system) {
+			if p.Scan == "" {
+				continue
+			}
+			at := state{string(p.Outcome), string(p.Status)}
+			if who[at] == nil {
+				states = append(states, at)
+			}
+			who[at] = append(who[at], p)
+		}
+	}
+	var few []sandbox.Person
+	given := map[string]bool{}
+	for _, at := range states {
+		i := slices.IndexFunc(who[at], func(p sandbox.Person) bool { return !given[p.System] })
+		p := who[at][max(i, 0)]
+		given[p.System] = true
+		few = append(few, p)
+	}
+	return few
 }
