@@ -264,5 +264,10 @@ func since(then, now time.Time, unit time.Duration, unknown int) int {
 	if then.IsZero() || now.IsZero() || then.After(now.Add(skew)) {
 		return unknown
 	}
-	return int((max(now.Sub(then), 0) + unit - 1) / unit)
+	passed := max(now.Sub(then), 0) // at most 292 years, so that nothing may be added to it
+	units := passed / unit
+	if passed%unit > 0 {
+		units++
+	}
+	return int(units)
 }

@@ -272,6 +272,12 @@ func TestConditionsReadTheRecord(t *testing.T) {
 	if d := s.Decide(c); d.Rule != "440100/untested@1" {
 		t.Errorf("a second too old: %+v", d)
 	}
+	for _, year := range []int{1, 1066, 1733} { // further back than a span of time can reach
+		c.Record.Health.Nucleic.SampledAt = time.Date(year, 2, 1, 0, 0, 0, 0, china)
+		if d := s.Decide(c); d.Rule != "440100/untested@1" {
+			t.Errorf("sampled in %d: %+v", year, d)
+		}
+	}
 	c.Verification.System.Text = "four"
 	d := s.Decide(c)
 	if d.Action != standard.Manual || d.Rule != "440100/number@1" || d.Reason != notComputed {
