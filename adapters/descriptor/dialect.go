@@ -31,7 +31,8 @@ func Dialects() []string {
 	return names
 }
 
-// dialectKeys are what a dialect says; a descriptor of that dialect says them no more. Of limits and freshness it may have its own.
+// dialectKeys are what a dialect says; a descriptor of that dialect says them no more. Of limits and freshness it may have its own. The statuses of
+// a dialect are those that every descriptor of it must have too.
 var dialectKeys = []string{"credentials", "endpoints", "tokens", "common", "verify", "record", "tables", "effects", "gives", "systems"}
 
 // ownTable is the table in which a dialect reads which system it speaks for.
@@ -106,7 +107,7 @@ func (r *reader) dialect(src []byte) *spec {
 	}
 	known := r.keys(s)
 	maps.DeleteFunc(known, func(key string, _ func(*yaml.Node)) bool {
-		return !slices.Contains(dialectKeys, key) && key != "limits" && key != "freshness"
+		return !slices.Contains(dialectKeys, key) && !slices.Contains([]string{"statuses", "limits", "freshness"}, key)
 	})
 	r.fields(root, "a dialect", known, "verify", "record")
 	return s
@@ -122,6 +123,12 @@ func (r *reader) speak(s *spec) {
 	if d.err != nil {
 		r.find(s.dialect.at, d.err.Error(), "this is a fault of Tongma's own")
 		return
+	}
+	for _, word := range slices.Sorted(maps.Keys(d.spec.statuses)) {
+		if is := d.spec.statuses[word].status; s.statuses != nil && s.statuses[word].status != is {
+			r.find(s.dialect.at, fmt.Sprintf("statuses does not say that %q is %s", word, is.Colour()),
+				fmt.Sprintf("add  %q: {is: %s}  to it: the holder's other codes are read by it too", word, is.Colour()))
+		}
 	}
 	s.take(d.spec)
 	s.shared = d.compiled

@@ -127,6 +127,13 @@ func TestWhatASignedAnswerMeans(t *testing.T) {
 		{"an old red", func(a map[string]any) {
 			a["freshness"].(map[string]any)["ageMs"], a["status"], a["system"].(map[string]any)["colour"] = 60001, "10", "red"
 		}, "verified", standard.Red},
+		{"an old red of which nobody says how old", func(a map[string]any) {
+			delete(a["freshness"].(map[string]any), "ageMs")
+			a["status"], a["system"].(map[string]any)["colour"] = "10", "red"
+		}, "verified", standard.Red},
+		{"a green of which nobody says how old", func(a map[string]any) { delete(a["freshness"].(map[string]any), "ageMs") }, "backend_fault", ""},
+		{"a green of which nobody says whence", func(a map[string]any) { delete(a["freshness"].(map[string]any), "from") }, "backend_fault", ""},
+		{"a green from where no profile knows", func(a map[string]any) { a["freshness"].(map[string]any)["from"] = "archive" }, "backend_fault", ""},
 		{"no freshness", func(a map[string]any) { a["freshness"] = nil }, "backend_fault", ""},
 		{"a freshness that has ended", func(a map[string]any) {
 			a["freshness"].(map[string]any)["validUntil"] = "2022-04-20T08:59:59+08:00"
@@ -218,7 +225,7 @@ func TestNoGreenWithoutTheSignatureThatTiesItToTheRequest(t *testing.T) {
 
 // Every value that a signed answer has is replaced by others in turn, at any depth: what is green then still says green for this system.
 func TestNoSpoiltNationalAnswerIsGreen(t *testing.T) {
-	decisive := []string{".outcome", ".status", ".system", ".system.id", ".system.region", ".system.colour", ".freshness", ".freshness.from"}
+	decisive := []string{".outcome", ".status", ".system", ".system.id", ".system.region", ".system.colour", ".freshness", ".freshness.from", ".freshness.ageMs"}
 	tried := 0
 	var spoil func(node map[string]any, at string)
 	answer := greenAnswer()
@@ -230,7 +237,7 @@ func TestNoSpoiltNationalAnswerIsGreen(t *testing.T) {
 					continue
 				}
 				tried++
-				if res, err := ask(t, fixture{Answer: answer}, nil); err == nil && res.Record != nil && res.Record.Status == standard.Green && path != ".freshness.from" {
+				if res, err := ask(t, fixture{Answer: answer}, nil); err == nil && res.Record != nil && res.Record.Status == standard.Green && !(path == ".freshness.ageMs" && other == 7) {
 					t.Errorf("green with %s = %v", path, other)
 				}
 			}
