@@ -43,8 +43,8 @@ change needs a reason, and the gateway records who did what, when and why before
   tongma ops log               who did what, when and why
 
 What the gateway remembers of a system that is out of service is still answered: for as long as it is fresh, and then as stale, of
-which a green lets nobody pass. A system that was taken out of service stays out over a restart. Each node of an installation is
-told by itself, but all of them forget together.
+which a green lets nobody pass unless the rules of the place say so outright. A system that was taken out of service stays out over
+a restart. Each node of an installation is told by itself, but all of them forget together.
 
 The calls are signed with a key of a caller whose role is operator. Which one, and which gateway, says a file of JSON: operator.json
 of the demo's folder, or the one that --as names.

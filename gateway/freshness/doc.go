@@ -7,8 +7,8 @@
 //
 // [Life] says it for each status. An answer's [Standing] falls with its age: Fresh and Due are served as they are, and Due is
 // asked for anew in the background; Stale is served at once and asked for anew; Resort is served only where a new answer cannot
-// be had. What is stale is told as stale, and a stale green lets nobody pass. Nothing outlives what the scan or its system allow.
-// Ages are measured by the uptime of the process: a clock that is set changes none.
+// be had. What is stale is told as stale, and by the national default a stale green lets nobody pass. Nothing outlives what the
+// scan or its system allow. Ages are measured by the uptime of the process: a clock that is set changes none.
 //
 // # What has changed since
 //

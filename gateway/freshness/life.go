@@ -14,7 +14,7 @@ type Life struct {
 
 	Negative time.Duration // an answer without a record, which the system gave
 	// Revalidate is for how much longer a yellow or red is served at once, as stale, while it is asked for anew. A green never
-	// is: as stale it lets nobody pass, so that waiting serves its holder better.
+	// is: as stale it lets nobody pass as a rule, so that waiting serves its holder better.
 	Revalidate time.Duration
 	// IfError is for how much longer any status is served, as stale, where a new answer cannot be had.
 	IfError time.Duration
