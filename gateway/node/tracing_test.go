@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tongma/adapters/descriptor"
+	"tongma/gateway/upstream"
 	"tongma/standard/sm"
 )
 
@@ -64,7 +65,8 @@ func TestTheMetricsTellForHowLongKeysHold(t *testing.T) {
 	}
 	pair, end := certificate(t)
 	metrics := prometheus.NewRegistry()
-	if err := (&Config{Key: key, TLS: pair}).showValidity(metrics); err != nil {
+	systems := map[string]System{"suishen": {Reach: upstream.Reach{Certificate: pair}}, "suikang": {}}
+	if err := (&Config{Key: key, TLS: pair, Systems: systems}).showValidity(metrics); err != nil {
 		t.Fatal(err)
 	}
 	families, err := metrics.Gather()
@@ -77,7 +79,7 @@ func TestTheMetricsTellForHowLongKeysHold(t *testing.T) {
 			if !math.IsInf(left, 1) {
 				t.Errorf("the gateway's key ends in %v s", left)
 			}
-		case "tls":
+		case "tls", "system suishen":
 			if want := end.Seconds(); left > want || left < want-60 {
 				t.Errorf("the certificate ends in %v s, want %v", left, want)
 			}
@@ -85,7 +87,7 @@ func TestTheMetricsTellForHowLongKeysHold(t *testing.T) {
 			t.Errorf("another key: %v", m)
 		}
 	}
-	if len(families[0].GetMetric()) != 2 {
+	if len(families[0].GetMetric()) != 3 {
 		t.Errorf("%v", families)
 	}
 }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"math"
@@ -11,17 +12,24 @@ import (
 
 // showValidity has the metrics tell for how long the node's own keys still hold. Those of days are told by the evidence.
 func (c *Config) showValidity(to prometheus.Registerer) error {
+	certificates := map[string]*tls.Certificate{"tls": c.TLS}
+	for id, system := range c.Systems {
+		certificates["system "+id] = system.Reach.Certificate
+	}
 	ends := map[string]time.Time{"gateway": {}} // callers have pinned it: it holds until they pin another
-	if c.TLS != nil {
-		leaf, err := x509.ParseCertificate(c.TLS.Certificate[0])
-		if err != nil {
-			return fmt.Errorf("tls: certificate: %w", err)
+	for key, certificate := range certificates {
+		if certificate == nil {
+			continue
 		}
-		ends["tls"] = leaf.NotAfter
+		leaf, err := x509.ParseCertificate(certificate.Certificate[0])
+		if err != nil {
+			return fmt.Errorf("%s: certificate: %w", key, err)
+		}
+		ends[key] = leaf.NotAfter
 	}
 	for key, end := range ends {
 		err := to.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "tongma_key_remaining_seconds", Help: "Time until a key of the node ends, below 0 after that: tls, gateway (+Inf: it has no end).",
+			Name: "tongma_key_remaining_seconds", Help: "Time until a key of the node ends, below 0 after that: tls, gateway (+Inf: it has no end), and system ID, by which that system knows the node.",
 			ConstLabels: prometheus.Labels{"key": key},
 		}, func() float64 {
 			if end.IsZero() {
