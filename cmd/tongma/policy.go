@@ -63,24 +63,28 @@ EXIT STATUS
 
 // readRules reads files of rules and puts them together. Findings are of what is wrong with them; the error is of files that cannot be read.
 func readRules(paths []string) ([]*policy.File, *policy.Set, strict.Findings, error) {
-	findings := strict.Findings{}
-	var files []*policy.File
-	for _, path := range paths {
-		f, err := policy.Read(path)
-		if found, err := findingsOf(err); err != nil {
-			return nil, nil, nil, fail(err, "FILE is a path, or a name that `tongma policy list` shows")
-		} else if len(found) > 0 {
-			findings = append(findings, found...)
-			continue
-		}
-		files = append(files, f)
-	}
-	if len(findings) > 0 {
-		return nil, nil, findings, nil
+	files, findings, err := readRuleFiles(paths)
+	if err != nil || len(findings) > 0 {
+		return nil, nil, findings, err
 	}
 	set, err := policy.Load(files...)
 	found, err := findingsOf(err)
 	return files, set, append(findings, found...), err
+}
+
+// readRuleFiles reads files of rules, each by itself.
+func readRuleFiles(paths []string) ([]*policy.File, strict.Findings, error) {
+	findings := strict.Findings{}
+	var files []*policy.File
+	for _, path := range paths {
+		f, err := policy.Read(path)
+		found, err := findingsOf(err)
+		if err != nil {
+			return nil, nil, fail(err, "FILE is a path, or a name that `tongma policy list` shows")
+		}
+		files, findings = append(files, f), append(findings, found...)
+	}
+	return files, findings, nil
 }
 
 // findingsOf takes the findings out of an error that is made of them; another error stays one.
@@ -106,15 +110,9 @@ EXIT STATUS
 		Example: "  tongma policy test guangdong\n  tongma policy test --json guangdong | jq -r '.[] | select(.ok | not) | .name'",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var files []*policy.File
-			var findings strict.Findings
-			for _, path := range args {
-				f, err := policy.Read(path)
-				found, err := findingsOf(err)
-				if err != nil {
-					return fail(err, "FILE is a path, or a name that `tongma policy list` shows")
-				}
-				files, findings = append(files, f), append(findings, found...)
+			files, findings, err := readRuleFiles(args)
+			if err != nil {
+				return err
 			}
 			if len(findings) > 0 {
 				return report(cmd.OutOrStdout(), findings, asJSON)
@@ -220,7 +218,7 @@ func policyShowCommand() *cobra.Command {
 
 // readCase reads a case from a file, or from standard input for "-".
 func readCase(cmd *cobra.Command, path string, f *policy.File) (*policy.Case, error) {
-	const most = 64 << 10
+	const most = 256<<10 + 1 // one byte more than a file may have, which is a finding
 	in := cmd.InOrStdin()
 	if path != "-" {
 		file, err := os.Open(path)
