@@ -1,7 +1,6 @@
 package descriptor
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -185,7 +184,7 @@ func (f *frame) run(e *expression) (any, error) {
 	}
 	var failed failure
 	if errors.As(err, &failed) {
-		return nil, operand{expr: e}.fault(fmt.Sprintf("%s:%d:%d: %s", cmp.Or(e.source.file, File), failed.at.line, failed.at.column, failed.what))
+		return nil, operand{expr: e}.fault(fmt.Sprintf("%s:%d:%d: %s", e.source.in(), failed.at.line, failed.at.column, failed.what))
 	}
 	return nil, err
 }

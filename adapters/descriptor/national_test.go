@@ -79,6 +79,33 @@ func greenAnswer() map[string]any {
 	}
 }
 
+// A trace says of a line whether it is one of the descriptor or of its dialect.
+func TestATraceOfADialectNamesItsFile(t *testing.T) {
+	d, err := Load(adapters.Builtin, region)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fx := fixture{Scan: regionScan, Answer: greenAnswer()}
+	fx.Place.Region = "110000"
+	host := &nationwide{platform: &platform{&fx, &d.info, regionNow, func(_, want, got string) { t.Errorf("want %s, got %s", want, got) }}}
+	asked := 0
+	a := d.OpenTraced(host, func(e Event) {
+		if e.Line > 0 {
+			asked++
+			if e.File != "national.yaml" {
+				t.Errorf("line %d is of %q: %s", e.Line, e.File, e.Source)
+			}
+		}
+	})
+	q := &adapters.Query{Place: adapters.PlaceOf(standard.Place{Region: "110000"}, nil)}
+	if !fx.recognise(d, a.(*adapter), &q.Ticket) {
+		t.Fatal("the region does not know its own scan")
+	}
+	if _, err := a.Verify(t.Context(), q); err != nil || asked == 0 {
+		t.Errorf("%v, %d events with a line", err, asked)
+	}
+}
+
 func TestTheNationalAnswerBecomesTheRecord(t *testing.T) {
 	res, err := ask(t, fixture{Answer: greenAnswer()}, nil)
 	if err != nil {

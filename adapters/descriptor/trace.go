@@ -7,7 +7,8 @@ import "tongma/adapters"
 type Event struct {
 	Kind   EventKind
 	Step   int             // of verify, from 1
-	Line   int             // in adapter.yaml, from 1; 0: no one line
+	Line   int             // in File, from 1; 0: no one line
+	File   string          // adapter.yaml, or that of the dialect that is shared
 	Name   string          // of what was bound, or of the token
 	Source string          // the expression without its =; "" for a literal
 	Value  any             // what it came to
@@ -54,7 +55,7 @@ func (a *adapter) tell(kind EventKind, name string, value any, err error) {
 // tellExpression is tell for an expression of the descriptor.
 func (a *adapter) tellExpression(kind EventKind, e *expression, is string, held bool, err error) {
 	if a.trace != nil {
-		a.trace(Event{Kind: kind, Line: e.source.at.line, Source: e.source.text, Is: is, Held: held, Err: err})
+		a.trace(Event{Kind: kind, Line: e.source.at.line, File: e.source.in(), Source: e.source.text, Is: is, Held: held, Err: err})
 	}
 }
 
@@ -63,9 +64,9 @@ func (a *adapter) tellBound(b *binding, value any, err error) {
 	if a.trace == nil {
 		return
 	}
-	e := Event{Kind: EventName, Line: b.at.line, Name: b.name, Value: value, Err: err}
+	e := Event{Kind: EventName, Line: b.at.line, File: File, Name: b.name, Value: value, Err: err}
 	if b.value.expr != nil {
-		e.Source = b.value.expr.source.text
+		e.File, e.Source = b.value.expr.source.in(), b.value.expr.source.text
 	}
 	a.trace(e)
 }

@@ -1,6 +1,7 @@
 package descriptor
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,6 +32,9 @@ type scalar struct {
 	from   int    // how many characters of whole stand before text
 	file   string // the dialect's, where it is none of the descriptor's own
 }
+
+// in says which file the scalar stands in.
+func (s scalar) in() string { return cmp.Or(s.file, File) }
 
 // place says where the character of text with this index stands in the file.
 func (s scalar) place(index int) position {

@@ -48,6 +48,7 @@ type trialEvent struct {
 	Kind    descriptor.EventKind `json:"kind"`
 	Step    int                  `json:"step,omitempty"`
 	Line    int                  `json:"line,omitempty"`
+	File    string               `json:"file,omitempty"` // of a line that is not in adapter.yaml
 	Name    string               `json:"name,omitempty"`
 	Source  string               `json:"source,omitempty"`
 	Value   string               `json:"value,omitempty"`
@@ -76,6 +77,9 @@ func (l *trialLog) add(e descriptor.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out := trialEvent{Kind: e.Kind, Step: e.Step, Line: e.Line, Name: e.Name, Source: e.Source, Is: e.Is}
+	if e.File != descriptor.File {
+		out.File = e.File
+	}
 	if e.Err != nil {
 		out.Fault = faultText(e.Err)
 	}
@@ -299,7 +303,11 @@ func (e *trialEvent) drawClause(p func(string, ...any)) {
 	case *e.Held:
 		mark = "✓"
 	}
-	p("  %s %s when %s   (line %d)%s", mark, pad(e.Is, 12), e.Source, e.Line, why)
+	where := fmt.Sprintf("line %d", e.Line)
+	if e.File != "" {
+		where += " of " + e.File
+	}
+	p("  %s %s when %s   (%s)%s", mark, pad(e.Is, 12), e.Source, where, why)
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
