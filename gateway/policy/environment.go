@@ -190,7 +190,7 @@ func testNames(c *Case, t *standard.Test, in *room) any {
 	into := in.group
 	known, result, hours := false, standard.TestUnknown, tooOld
 	if t != nil {
-		known, result, hours = t.Result == standard.TestNegative || t.Result == standard.TestPositive, t.Result, since(t.SampledAt, c.At, time.Hour, tooOld)
+		known, result, hours = t.Result == standard.TestNegative || t.Result == standard.TestPositive, t.Result, hoursSince(t.SampledAt, c.At)
 	}
 	into["known"], into["result"], into["hours"] = known, string(result), hours
 	return into
@@ -203,7 +203,7 @@ func vaccineNames(c *Case, in *room) any {
 	if known {
 		doses = v.Doses
 		if last, err := time.ParseInLocation(time.DateOnly, v.LastAt, china); err == nil {
-			days = since(last, c.At, 24*time.Hour, tooRecent)
+			days = daysSince(last, c.At, tooRecent)
 		}
 	}
 	into["known"], into["doses"], into["days"] = known, doses, days
@@ -228,7 +228,7 @@ func tripNames(c *Case, in *room) any {
 	list := in.maps(len(c.Record.Trips))
 	for i := range c.Record.Trips {
 		t, into := &c.Record.Trips[i], list[i].(map[string]any)
-		into["region"], into["place"], into["days"] = t.Region, t.Place, since(t.At, c.At, 24*time.Hour, today)
+		into["region"], into["place"], into["days"] = t.Region, t.Place, daysSince(t.At, c.At, today)
 	}
 	return list
 }
@@ -259,15 +259,33 @@ func listOf(texts []string) any {
 // skew is how much a clock elsewhere may be ahead of ours.
 const skew = 5 * time.Minute
 
-// since counts the units from then to now, the last one begun counted as whole, or gives unknown if that cannot be right.
-func since(then, now time.Time, unit time.Duration, unknown int) int {
-	if then.IsZero() || now.IsZero() || then.After(now.Add(skew)) {
+// hoursSince counts the hours from then to now, the last one begun as whole, so that nothing is younger than it is.
+func hoursSince(then, now time.Time) int {
+	d, ok := passed(then, now)
+	if !ok {
+		return tooOld
+	}
+	hours := int(d / time.Hour) // nothing may be added to d, which may be all that a span of time can be
+	if d%time.Hour > 0 {
+		hours++
+	}
+	return hours
+}
+
+// daysSince counts the days from then to now, none before it has passed, so that nothing is longer ago than it is; or it gives unknown. What is
+// known by its date alone was at the beginning of that day.
+func daysSince(then, now time.Time, unknown int) int {
+	d, ok := passed(then, now)
+	if !ok {
 		return unknown
 	}
-	passed := max(now.Sub(then), 0) // at most 292 years, so that nothing may be added to it
-	units := passed / unit
-	if passed%unit > 0 {
-		units++
+	return int(d / (24 * time.Hour))
+}
+
+// passed gives the time from then to now, at most 292 years, if it can be right.
+func passed(then, now time.Time) (time.Duration, bool) {
+	if then.IsZero() || now.IsZero() || then.After(now.Add(skew)) {
+		return 0, false
 	}
-	return int(units)
+	return max(now.Sub(then), 0), true
 }

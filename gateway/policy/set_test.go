@@ -244,6 +244,7 @@ tests:
   - {name: 9, given: {on: green, temperature: warm}, decision: manual, rule: untested}
   - {name: 10, given: {on: green, scene: park, vaccine: {doses: 3, days: 14}}, decision: pass, rule: vaccinated}
   - {name: 11, given: {on: green, scene: park, vaccine: {doses: 3}}, decision: manual, rule: untested}
+  - {name: 17, given: {on: green, scene: park, vaccine: {doses: 3, days: 13}, at: 2022-03-01T23:59:59+08:00}, decision: manual, rule: untested}
   - {name: 16, given: {on: green, trips: [{region: "310104"}], nucleic: {result: negative, hours: 1}}, decision: manual, rule: trip}
   - {name: 12, given: {on: green, system: {id: x, text: "4"}}, decision: manual, rule: number}
   - {name: 13, given: {on: green, system: {id: x, text: green}, nucleic: {result: negative, hours: 1}}, decision: manual, rule: number}
@@ -278,6 +279,14 @@ func TestConditionsReadTheRecord(t *testing.T) {
 			t.Errorf("sampled in %d: %+v", year, d)
 		}
 	}
+	c.Record.Health.Nucleic.SampledAt = c.At.Add(-time.Hour)
+	for ago, want := range map[int]string{14: "440100/trip@1", 15: "440100/tested@1"} {
+		c.Record.Trips = []standard.Trip{{Region: "310104", At: time.Date(2022, 3, 1-ago, 0, 0, 0, 0, china)}} // a day, of which nobody says when
+		if d := s.Decide(c); d.Rule != want {
+			t.Errorf("a trip %d days ago: %+v", ago, d)
+		}
+	}
+	c.Record.Trips = nil
 	c.Verification.System.Text = "four"
 	d := s.Decide(c)
 	if d.Action != standard.Manual || d.Rule != "440100/number@1" || d.Reason != notComputed {
