@@ -19,6 +19,7 @@ import (
 	"tongma/gateway/evidence"
 	"tongma/gateway/node"
 	"tongma/gateway/registry"
+	"tongma/gateway/upstream"
 	"tongma/standard"
 )
 
@@ -219,13 +220,13 @@ func demoEvidence(cfg *node.Config, dir string, info *demoInfo) error {
 	return nil
 }
 
-// demoSystems configures every dialect for its sandbox backend, or all of them for upstream. What the sandbox does not play
+// demoSystems configures every dialect for its sandbox backend, or all of them for one elsewhere. What the sandbox does not play
 // stays unconfigured.
-func demoSystems(box *sandbox.Sandbox, dialects []adapters.Dialect, upstream string, at map[string]string) map[string]node.System {
+func demoSystems(box *sandbox.Sandbox, dialects []adapters.Dialect, elsewhere string, at map[string]string) map[string]node.System {
 	systems := map[string]node.System{}
 	for _, d := range dialects {
 		info := d.Info()
-		endpoint := upstream
+		endpoint := elsewhere
 		if endpoint == "" {
 			endpoint = at[info.System]
 		}
@@ -234,6 +235,9 @@ func demoSystems(box *sandbox.Sandbox, dialects []adapters.Dialect, upstream str
 			continue
 		}
 		s := node.System{Endpoint: endpoint, Endpoints: map[string]string{}, Credentials: map[string]string{}, PlaceIDs: box.PlaceIDs(info.System)}
+		if elsewhere != "" { // whoever has typed it knows where that is
+			s.Reach.Networks = upstream.Everywhere
+		}
 		for _, c := range info.Credentials {
 			s.Credentials[c.Name] = made[c.Name]
 		}
