@@ -21,6 +21,7 @@ type ledger struct {
 	entries []proof.Entry
 	persons []Person
 	takes   time.Duration
+	during  func() // what happens meanwhile
 	err     error
 }
 
@@ -28,6 +29,9 @@ func (l *ledger) Name() string { return "node-1" }
 
 func (l *ledger) Append(_ context.Context, e *proof.Entry, about Person) error {
 	time.Sleep(l.takes)
+	if l.during != nil {
+		l.during()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
@@ -74,6 +78,43 @@ func TestWhatIsAnsweredIsKeptBefore(t *testing.T) {
 		}
 		if want := (Person{Document: standard.Document{Type: "01", Number: "000000194507219983"}, System: "sui"}); l.persons[0] != want {
 			t.Errorf("about %+v, want %+v", l.persons[0], want)
+		}
+	})
+}
+
+// What is told while an answer waits for the disk is told before the answer.
+func TestANoticeWhileAnAnswerIsBeingKeptHasItAskedAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		status, told := standard.Green, uint64(0)
+		l := &ledger{takes: 5 * time.Millisecond}
+		g := openKeeping(t, l, func(context.Context, *adapters.Query) (adapters.Result, error) {
+			return adapters.Result{Outcome: standard.Verified, Record: record("sui", status), ObservedAt: time.Now()}, nil
+		})
+		l.during = func() {
+			if told == 0 {
+				status, told = standard.Red, 1
+				if _, err := g.Tell(t.Context(), &freshness.Notice{System: "sui", Seq: told, Changes: []freshness.Change{{All: true}}}); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		if v := verify(t, g, callFor(scanOf("sui", 1))); v.Status != standard.Red {
+			t.Errorf("after a notice: %s, %s", v.Status, v.Decision.Action)
+		}
+		if len(l.entries) != 2 || l.entries[0].ID == l.entries[1].ID {
+			t.Errorf("kept %+v", l.entries)
+		}
+		l.during = func() { // one notice after the other: the caller's patience ends it
+			told++
+			if _, err := g.Tell(t.Context(), &freshness.Notice{System: "sui", Seq: told, Changes: []freshness.Change{{All: true}}}); err != nil {
+				t.Error(err)
+			}
+		}
+		begin := time.Now()
+		call := callFor(scanOf("sui", 2))
+		call.Request.WaitMs = 200
+		if v := verify(t, g, call); v.Outcome != standard.Unavailable || v.Reason.Code != standard.ReasonPatience || time.Since(begin) > 200*time.Millisecond {
+			t.Errorf("with notices without end: %s after %s", v.Outcome, time.Since(begin))
 		}
 	})
 }

@@ -104,16 +104,23 @@ func (g *Gateway) verify(ctx context.Context, call *Call, deadline time.Time) (*
 	if err != nil {
 		return nil, finding{}, err
 	}
-	found := because(nil, standard.ReasonUnclaimed)
-	if s != nil {
-		defer s.leave()
-		complete(q, call, s)
-		if found, err = g.find(ctx, call, s, q, deadline); err != nil {
+	if s == nil {
+		found := because(nil, standard.ReasonUnclaimed)
+		v, err := g.answer(ctx, call, found)
+		return v, found, err
+	}
+	defer s.leave()
+	complete(q, call, s)
+	for {
+		found, err := g.find(ctx, call, s, q, deadline)
+		if err != nil {
 			return nil, finding{}, err
 		}
+		v, err := g.answer(ctx, call, found)
+		if err != nil || !found.overtaken() {
+			return v, found, err
+		} // a notice came while the answer was being kept: nobody hears it
 	}
-	v, err := g.answer(ctx, call, found)
-	return v, found, err
 }
 
 // recognise finds the system to ask and keeps it open until its caller leaves it. One that was closed since the catalogue was looked
