@@ -58,7 +58,7 @@ var decisive = map[string]map[string][]string{
 	"sichuan": {
 		"/papi/t/tphealthqrcode": {".errcode", ".data", ".data.health_info", ".data.health_info.qr_code", ".data.health_info.risk_assessment_grade",
 			".data.health_info.report_expired"},
-		"/papi/t/tpgethsjcfromsichuan": {".errcode"},
+		"/papi/t/tpgethsjcfromsichuan": {".errcode", ".data[].zjhm"},
 	},
 	"fujian": {
 		"/ebus/jkm/": {".errcode", ".data", ".data.health_info", ".data.health_info.qr_code", ".data.health_info.risk_assessment_grade"},
