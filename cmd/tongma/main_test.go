@@ -135,11 +135,23 @@ func (p *process) tongma(t *testing.T, args ...string) (string, int) {
 // tongmaJSON is tongma for a command that must succeed and print JSON.
 func (p *process) tongmaJSON(t *testing.T, into any, args ...string) {
 	t.Helper()
-	out, code := p.tongma(t, append(args, "--json")...)
-	if code != 0 {
-		t.Fatalf("tongma %q exits with %d", args[0], code)
+	if err := p.outputJSON(into, args...); err != nil {
+		t.Fatal(err)
 	}
-	if err := json.Unmarshal([]byte(out), into); err != nil {
-		t.Fatalf("tongma %q: %v in %s", args[0], err, out)
+}
+
+// outputJSON is tongmaJSON from any goroutine.
+func (p *process) outputJSON(into any, args ...string) error {
+	cmd := exec.Command(p.Path, append(args, "--json", "--dir", p.dir)...)
+	out, err := cmd.Output()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return fmt.Errorf("tongma %q: %w: %s", args[0], err, exit.Stderr)
 	}
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(out, into); err != nil {
+		return fmt.Errorf("tongma %q: %w in %s", args[0], err, out)
+	}
+	return nil
 }
